@@ -1,0 +1,85 @@
+# Each target sets up all it needs inside this folder (.venv and .hatch) from Python 3.11, a C
+# compiler and, where it starts Cassandra, Java 17 and Maven; the tests use openssl too. Only
+# downloads are kept elsewhere, in the caches of pip, uv and Maven.
+
+PYTHON ?= python3
+ARGS ?=
+HATCH_VERSION := 1.18.*
+
+# Environments belong to one Python each, so another PYTHON gets its own.
+TAG := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+VENV := .venv/ready-$(TAG)-hatch-$(subst *,x,$(HATCH_VERSION))
+READY := .hatch/$(TAG)/ready
+HATCH := . .venv/settings.sh && .venv/bin/python -m hatch
+
+export HATCH_DATA_DIR := $(CURDIR)/.hatch/$(TAG)
+# The Python of .venv: hatch downloads none.
+export HATCH_PYTHON := self
+
+# $(call prepare,needs...): say what is missing, or set up.
+prepare = @$(PYTHON) -c pass 2>/dev/null \
+	|| { echo "make $@: $(PYTHON) is missing: install Python 3.11 or newer" >&2; exit 1; }; \
+	$(PYTHON) tools/preflight.py $@ $(1) && $(MAKE) --silent --no-print-directory $(READY)
+
+.PHONY: help demo test check fix fuzz build clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make test    run all tests, first in pure Python, then compiled; ARGS='-k name' goes to pytest"
+	@echo "make check   lint, format and types"
+	@echo "make fix     mend what the linter and the formatter can mend"
+	@echo "make demo    start a Cassandra node and talk to it"
+	@echo "make fuzz    feed the decoders random bytes; ARGS goes to the fuzzer"
+	@echo "make build   build the wheel and the source archive of each package into dist/"
+	@echo "make clean   remove what the other targets made"
+	@echo "PYTHON=python3.12 chooses another Python than python3."
+
+test:
+	$(call prepare,python compiler jdk maven openssl)
+	$(HATCH) run both $(ARGS)
+
+check:
+	$(call prepare,python compiler)
+	$(HATCH) run check:all
+
+fix:
+	$(call prepare,python compiler)
+	$(HATCH) run check:fix
+
+demo:
+	$(call prepare,python compiler java maven)
+	$(HATCH) run demo $(ARGS)
+
+fuzz:
+	$(call prepare,python compiler)
+	$(HATCH) run fuzz:run $(ARGS)
+
+build:
+	$(call prepare,python compiler)
+	rm -rf dist
+	$(HATCH) build --all
+
+clean:
+	rm -rf .venv .hatch dist packages/*/build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -f packages/*/src/*/_version.py packages/cql-speedups/src/cql_speedups/*.so
+	find packages tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV):
+	echo "setting up .venv with hatch $(HATCH_VERSION)"
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check 'hatch==$(HATCH_VERSION)'
+	$(call settings,index-url,UV_DEFAULT_INDEX) > .venv/settings.sh
+	$(call settings,cert,SSL_CERT_FILE) >> .venv/settings.sh
+	touch $@
+
+# Hatch installs uv's way, and uv does not read pip's settings. Write one down for it, as a default.
+settings = value=$$(.venv/bin/python -m pip config get :env:.$(1) 2>/dev/null \
+	|| .venv/bin/python -m pip config get global.$(1) 2>/dev/null) \
+	&& echo "export $(2)=\"\$${$(2):-$$value}\"" || true
+
+# An environment does not notice a change of an entry point or of the version: make new ones.
+$(READY): $(VENV) version.py $(wildcard packages/*/pyproject.toml)
+	rm -rf .hatch/$(TAG)
+	mkdir -p .hatch/$(TAG)
+	touch $@

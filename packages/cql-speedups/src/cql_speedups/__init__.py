@@ -1,0 +1,17 @@
+"""Compiled twins of functions of cql_protocol, chosen by it when this package is installed.
+
+Each module here is named after a module of `cql_protocol`, and each function in it after the one it
+replaces: same name, same arguments, same results, same errors. Nobody but `cql_protocol` needs to
+import this package, and it does so only when both have the same version::
+
+    >>> import cql_speedups.murmur3
+    >>> cql_speedups.murmur3.murmur3(b"123")
+    -7468325962851647638
+"""
+
+from __future__ import annotations
+
+from cql_speedups import murmur3
+from cql_speedups._version import __version__
+
+__all__ = ["__version__", "murmur3"]
