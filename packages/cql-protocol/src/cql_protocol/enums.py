@@ -1,0 +1,175 @@
+"""Enumerations of the public API: consistency levels, versions, write types and the like.
+
+Inside the codec plain ints travel; these types stand at the edge, where people read and
+write them. They are ints (or strings), so ``ConsistencyLevel.ONE == 1`` holds.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum, StrEnum, nonmember
+
+__all__ = [
+    "BatchType",
+    "ConsistencyLevel",
+    "OperationType",
+    "ProtocolVersion",
+    "SchemaChangeType",
+    "SchemaTargetType",
+    "WriteType",
+    "consistency_value_to_name",
+]
+
+
+class ConsistencyLevel(IntEnum):
+    """How many replicas must answer before a request counts as done (spec section 3).
+
+    Example::
+
+        >>> ConsistencyLevel.LOCAL_QUORUM
+        <ConsistencyLevel.LOCAL_QUORUM: 6>
+        >>> ConsistencyLevel.value_to_name[1]
+        'ONE'
+    """
+
+    ANY = 0
+    ONE = 1
+    TWO = 2
+    THREE = 3
+    QUORUM = 4
+    ALL = 5
+    LOCAL_QUORUM = 6
+    EACH_QUORUM = 7
+    SERIAL = 8
+    LOCAL_SERIAL = 9
+    LOCAL_ONE = 10
+
+    value_to_name: dict[int, str] = nonmember({})
+    name_to_value: dict[str, int] = nonmember({})
+
+    @staticmethod
+    def is_serial(cl: int) -> bool:
+        """Say whether `cl` is a level of the serial phase of a conditional statement."""
+        return cl in (8, 9)
+
+
+ConsistencyLevel.value_to_name.update((int(level), level.name) for level in ConsistencyLevel)
+ConsistencyLevel.name_to_value.update((level.name, level) for level in ConsistencyLevel)
+
+
+def consistency_value_to_name(value: int | None) -> str:
+    """Return the name of a consistency level, and ``'Not Set'`` for None.
+
+    An unknown number is returned as text, since it is for messages that people read.
+    """
+    if value is None:
+        return "Not Set"
+    return ConsistencyLevel.value_to_name.get(value, str(value))
+
+
+class ProtocolVersion(IntEnum):
+    """Versions of the native protocol. This library speaks 3, 4 and 5."""
+
+    V3 = 3
+    V4 = 4
+    V5 = 5
+    V6 = 6
+    DSE_V1 = 0x41
+    DSE_V2 = 0x42
+
+    SUPPORTED_VERSIONS: tuple[int, ...] = nonmember((5, 4, 3))
+    BETA_VERSIONS: tuple[int, ...] = nonmember((6,))
+    MIN_SUPPORTED: int = nonmember(3)
+    MAX_SUPPORTED: int = nonmember(5)
+
+    @classmethod
+    def get_lower_supported(cls, previous_version: int) -> int:
+        """Return the next lower version that can be tried, or 0 when there is none."""
+        return next((v for v in cls.SUPPORTED_VERSIONS if v < previous_version), 0)
+
+    @classmethod
+    def uses_int_query_flags(cls, version: int) -> bool:
+        """Say whether the flags of QUERY, EXECUTE and BATCH are four bytes (version 5)."""
+        return version >= 5 and not version == cls.DSE_V1
+
+    @classmethod
+    def uses_prepare_flags(cls, version: int) -> bool:
+        """Say whether PREPARE carries flags (version 5, DSE 2)."""
+        return version >= 5 and version != cls.DSE_V1
+
+    @classmethod
+    def uses_prepared_metadata(cls, version: int) -> bool:
+        """Say whether PREPARED and EXECUTE carry the id of the result metadata."""
+        return version >= 5 and version != cls.DSE_V1
+
+    @classmethod
+    def uses_error_code_map(cls, version: int) -> bool:
+        """Say whether failures come as a map of replica to reason code."""
+        return version >= 5
+
+    @classmethod
+    def uses_keyspace_flag(cls, version: int) -> bool:
+        """Say whether a request can name the keyspace it runs in."""
+        return version >= 5 and version != cls.DSE_V1
+
+    @classmethod
+    def has_checksumming_support(cls, version: int) -> bool:
+        """Say whether frames travel in checksummed segments."""
+        return cls.V5 <= version < cls.DSE_V1
+
+
+class WriteType(IntEnum):
+    """What kind of write timed out or failed (spec section 9)."""
+
+    SIMPLE = 0
+    BATCH = 1
+    UNLOGGED_BATCH = 2
+    COUNTER = 3
+    BATCH_LOG = 4
+    CAS = 5
+    VIEW = 6
+    CDC = 7
+    OTHER = -1
+    """A kind this library does not know; the error's message still names it."""
+
+    name_to_value: dict[str, int] = nonmember({})
+    value_to_name: dict[int, str] = nonmember({})
+
+
+WriteType.name_to_value.update((kind.name, kind) for kind in WriteType)
+WriteType.value_to_name.update((int(kind), kind.name) for kind in WriteType)
+
+
+class BatchType(IntEnum):
+    """How the statements of a batch belong together (spec section 4.1.7)."""
+
+    LOGGED = 0
+    """All or none are applied, by way of the batch log."""
+    UNLOGGED = 1
+    """Atomic and isolated within one partition only; no batch log."""
+    COUNTER = 2
+    """Updates of counters; no other statement may be in it."""
+
+
+class OperationType(Enum):
+    """What a rate-limited request wanted to do."""
+
+    Read = 0
+    Write = 1
+
+
+class SchemaChangeType(StrEnum):
+    """What happened to an entity of the schema (spec section 4.2.6)."""
+
+    CREATED = "CREATED"
+    UPDATED = "UPDATED"
+    DROPPED = "DROPPED"
+
+
+class SchemaTargetType(StrEnum):
+    """What kind of entity of the schema changed (spec section 4.2.6)."""
+
+    KEYSPACE = "KEYSPACE"
+    TABLE = "TABLE"
+    TYPE = "TYPE"
+    FUNCTION = "FUNCTION"
+    AGGREGATE = "AGGREGATE"
