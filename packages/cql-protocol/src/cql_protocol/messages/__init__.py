@@ -1,0 +1,75 @@
+"""Every message of the native protocol, both ways (spec section 4)."""
+
+from __future__ import annotations
+
+from cql_protocol.messages.base import Extras, Message, Request, Response
+from cql_protocol.messages.batch import Batch, BatchEntry
+from cql_protocol.messages.events import (
+    Event,
+    SchemaChange,
+    StatusChange,
+    TopologyChange,
+    UnknownEvent,
+)
+from cql_protocol.messages.metadata import ColumnSpec, PreparedMetadata, ResultMetadata
+from cql_protocol.messages.parameters import QueryParameters
+from cql_protocol.messages.requests import (
+    AuthResponse,
+    Execute,
+    Options,
+    Prepare,
+    Query,
+    Register,
+    Startup,
+)
+from cql_protocol.messages.responses import (
+    AuthChallenge,
+    Authenticate,
+    AuthSuccess,
+    Ready,
+    Supported,
+)
+from cql_protocol.messages.results import (
+    PreparedResult,
+    RawRows,
+    Result,
+    SchemaChangeResult,
+    SetKeyspaceResult,
+    VoidResult,
+)
+
+__all__ = [
+    "AuthChallenge",
+    "AuthResponse",
+    "AuthSuccess",
+    "Authenticate",
+    "Batch",
+    "BatchEntry",
+    "ColumnSpec",
+    "Event",
+    "Execute",
+    "Extras",
+    "Message",
+    "Options",
+    "Prepare",
+    "PreparedMetadata",
+    "PreparedResult",
+    "Query",
+    "QueryParameters",
+    "RawRows",
+    "Ready",
+    "Register",
+    "Request",
+    "Response",
+    "Result",
+    "ResultMetadata",
+    "SchemaChange",
+    "SchemaChangeResult",
+    "SetKeyspaceResult",
+    "Startup",
+    "StatusChange",
+    "Supported",
+    "TopologyChange",
+    "UnknownEvent",
+    "VoidResult",
+]

@@ -1,0 +1,105 @@
+"""Column types as the wire describes them: the [option] of spec section 4.2.5.2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cql_protocol.errors import InvalidTypeName, RemoteProtocolError
+from cql_protocol.types import (
+    SIMPLE_TYPES,
+    CqlType,
+    FrozenType,
+    ListType,
+    MapType,
+    ReversedType,
+    SetType,
+    TupleType,
+    UserType,
+)
+from cql_protocol.types.parse_class import parse_class_name
+from cql_protocol.wire import pack_short, write_string
+
+if TYPE_CHECKING:
+    from cql_protocol.wire import Reader
+
+__all__ = ["read_type", "write_type"]
+
+CUSTOM = 0x0000
+LIST = 0x0020
+MAP = 0x0021
+SET = 0x0022
+UDT = 0x0030
+TUPLE = 0x0031
+
+MAX_DEPTH = 100
+"""How deep types may nest: far above any schema, far below Python's recursion limit."""
+
+
+def read_type(reader: Reader, depth: int = 0) -> CqlType:
+    """Read one [option] and return the type it describes.
+
+    Unknown ids and class names that cannot be parsed are `RemoteProtocolError`s.
+    """
+    code = reader.short()
+    simple = SIMPLE_TYPES.get(code)
+    if simple is not None:
+        return simple
+    if depth >= MAX_DEPTH:
+        raise RemoteProtocolError(f"a type nested deeper than {MAX_DEPTH}")
+    depth += 1
+    if code == LIST:
+        return ListType(read_type(reader, depth))
+    if code == SET:
+        return SetType(read_type(reader, depth))
+    if code == MAP:
+        return MapType(read_type(reader, depth), read_type(reader, depth))
+    if code == TUPLE:
+        return TupleType(*[read_type(reader, depth) for _ in range(reader.count(2, "tuple"))])
+    if code == UDT:
+        return _read_user_type(reader, depth)
+    if code == CUSTOM:
+        return _read_custom(reader)
+    raise RemoteProtocolError(f"unknown type id 0x{code:04x} at offset {reader.at - 2}")
+
+
+def _read_user_type(reader: Reader, depth: int) -> CqlType:
+    keyspace, name = reader.string(), reader.string()
+    count = reader.count(4, "fields")
+    fields = [(reader.string(), read_type(reader, depth)) for _ in range(count)]
+    return UserType(keyspace, name, fields)
+
+
+def _read_custom(reader: Reader) -> CqlType:
+    name = reader.string()
+    try:
+        return parse_class_name(name)
+    except InvalidTypeName as exc:
+        raise RemoteProtocolError(f"custom type: {exc}") from exc
+
+
+def write_type(cql_type: CqlType) -> bytes:
+    """Return the [option] that describes `cql_type`.
+
+    Frozen and reversed types look like what they wrap; what has no id of its own
+    (vectors, custom types) is described by its class name.
+    """
+    while isinstance(cql_type, FrozenType | ReversedType):
+        cql_type = cql_type.inner
+    head = pack_short(cql_type.code)
+    if isinstance(cql_type, ListType | SetType):
+        return head + write_type(cql_type.element)
+    if isinstance(cql_type, MapType):
+        return head + write_type(cql_type.key) + write_type(cql_type.value)
+    if isinstance(cql_type, TupleType):
+        return b"".join(
+            (head, pack_short(len(cql_type.elements)), *map(write_type, cql_type.elements))
+        )
+    if isinstance(cql_type, UserType):
+        parts = [head, write_string(cql_type.keyspace), write_string(cql_type.type_name)]
+        parts.append(pack_short(len(cql_type.fields)))
+        for name, field in cql_type.fields:
+            parts += (write_string(name), write_type(field))
+        return b"".join(parts)
+    if cql_type.code == CUSTOM:
+        return head + write_string(cql_type.class_name)
+    return head
