@@ -1,0 +1,294 @@
+"""The client's end of a connection."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from cql_protocol.connection.base import (
+    DEFAULT_MAX_FRAME_SIZE,
+    HEADER_SIZE,
+    Connection,
+    load_compressor,
+    unpack_header,
+)
+from cql_protocol.connection.states import State, after_request, after_response
+from cql_protocol.dialect import Dialect, Features
+from cql_protocol.errors import (
+    ConnectionClosed,
+    DriverException,
+    LocalProtocolError,
+    ProtocolVersionUnsupported,
+    RemoteProtocolError,
+)
+from cql_protocol.messages import Event, Request, Response, Startup, Supported, opcodes
+from cql_protocol.messages.base import _Record
+from cql_protocol.messages.codec import decode_response
+from cql_protocol.messages.opcodes import FLAG_BETA, FLAG_CUSTOM_PAYLOAD, FLAG_TRACING
+from cql_protocol.streams import MAX_STREAMS, ORPHAN, StreamTable
+from cql_protocol.wire import write_bytes_map
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cql_protocol.streams import Receiver
+
+__all__ = ["Answer", "ClientConnection", "ReceiverFailed"]
+
+_PAYLOAD_ALLOWED = (opcodes.QUERY, opcodes.PREPARE, opcodes.EXECUTE, opcodes.BATCH)
+
+
+class Answer(_Record):
+    """The answer to a request that was sent without a receiver."""
+
+    __slots__ = ("response", "stream")
+
+    def __init__(self, stream: int, response: Response | DriverException) -> None:
+        self.stream = stream
+        self.response = response
+
+
+class ReceiverFailed(_Record):
+    """A receiver raised `error` when it was given its answer; the connection is unharmed."""
+
+    __slots__ = ("error", "stream")
+
+    def __init__(self, stream: int, error: Exception) -> None:
+        self.stream = stream
+        self.error = error
+
+
+class _Queue:
+    """The receiver of a request that was sent without one: makes its answer an event."""
+
+    __slots__ = ("events", "stream")
+
+    def __init__(self, events: deque[Answer | ReceiverFailed | Event]) -> None:
+        self.events = events
+        self.stream = -1
+
+    def __call__(self, response: Response | DriverException) -> None:
+        self.events.append(Answer(self.stream, response))
+
+
+class ClientConnection(Connection):
+    """A client's connection: requests in, bytes out; bytes in, answers out.
+
+    Each request takes a stream id and may name a *receiver*, which is called once with the
+    answer: a `Response`, or an exception (the server's error; `RemoteProtocolError` when
+    the answer is malformed; `ConnectionClosed` when none will come). Answers to requests
+    without a receiver, the server's events, and failures of receivers are queued for
+    `next_event`.
+
+    `allow_beta` opts in to versions that the server calls beta. `max_frame_size` bounds
+    each frame, compressed or not, in bytes. Not safe for use by several threads at once.
+
+    Example::
+
+        connection = ClientConnection(version=5)
+        sock.sendall(connection.send(Startup()))
+        connection.receive_data(sock.recv(65536))
+        print(connection.next_event())
+    """
+
+    __slots__ = ("_beta_flag", "_events", "features", "last_stream", "streams")
+
+    def __init__(
+        self,
+        version: int = 5,
+        *,
+        allow_beta: bool = False,
+        max_frame_size: int = DEFAULT_MAX_FRAME_SIZE,
+        max_streams: int = MAX_STREAMS,
+    ) -> None:
+        super().__init__(Dialect(version), max_frame_size)
+        self._beta_flag = FLAG_BETA if allow_beta else 0
+        self._events: deque[Answer | ReceiverFailed | Event] = deque()
+        self.streams = StreamTable(max_streams)
+        self.features = Features()
+        """What the server offered in its last SUPPORTED message."""
+        self.last_stream = -1
+        """The stream id of the request that was sent last."""
+
+    # --- sending ---------------------------------------------------------------------------
+
+    def send(
+        self,
+        request: Request,
+        receiver: Receiver | None = None,
+        *,
+        tracing: bool = False,
+        custom_payload: Mapping[str, bytes | None] | None = None,
+    ) -> bytes:
+        """Return the bytes that carry `request`; `last_stream` is its stream id then.
+
+        With `tracing` the server records a trace, whose id comes with the answer.
+        Raises `LocalProtocolError` when the request cannot be sent here and now; then
+        nothing has changed, and no stream id is lost.
+        """
+        return self.wrap((self.frame(request, receiver, tracing, custom_payload),))
+
+    def frame(
+        self,
+        request: Request,
+        receiver: Receiver | None = None,
+        tracing: bool = False,
+        custom_payload: Mapping[str, bytes | None] | None = None,
+    ) -> bytes:
+        """Do as `send`, but return the bare frame: `wrap` those that leave together."""
+        opcode = request.opcode
+        following = after_request(self.state, opcode)
+        body = request.encode(self.dialect)
+        flags = self._beta_flag
+        if tracing:
+            flags |= FLAG_TRACING
+        if custom_payload is not None:
+            flags |= FLAG_CUSTOM_PAYLOAD
+            body = self._payload(opcode, custom_payload) + body
+        compressor = dialect = None
+        if isinstance(request, Startup):
+            compressor, dialect = self._agree(request)
+        if receiver is None:
+            receiver = _Queue(self._events)
+        stream = self.streams.take(receiver)
+        try:
+            frame = self._frame(0, flags, stream, opcode, body)
+        except BaseException:
+            self.streams.release(stream)
+            raise
+        if isinstance(receiver, _Queue):
+            receiver.stream = stream
+        if dialect is not None:
+            self.compressor, self.dialect = compressor, dialect
+        self.state = following
+        self.last_stream = stream
+        return frame
+
+    def _payload(self, opcode: int, payload: Mapping[str, bytes | None]) -> bytes:
+        if self.version < 4:
+            raise LocalProtocolError("a custom payload needs protocol 4, this connection speaks 3")
+        if opcode not in _PAYLOAD_ALLOWED:
+            raise LocalProtocolError(f"{opcodes.NAMES[opcode]} cannot carry a custom payload")
+        return write_bytes_map(payload)
+
+    def _agree(self, startup: Startup) -> tuple[Compressor | None, Dialect]:
+        """Return the compressor and the dialect that this STARTUP asks for."""
+        name = startup.options.get("COMPRESSION")
+        compressor = load_compressor(name, self.version) if name else None
+        return compressor, Dialect(self.version, self.features.enabled_by(startup.options))
+
+    def orphan(self, stream: int) -> None:
+        """Stop waiting for the answer on `stream`; its late answer only frees the id."""
+        self.streams.orphan(stream)
+
+    # --- receiving -------------------------------------------------------------------------
+
+    def next_event(self) -> Answer | ReceiverFailed | Event | None:
+        """Return the next event in order, or None when more bytes are needed."""
+        return self._events.popleft() if self._events else None
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the connection and tell every request that waits: `error`, or a plain end."""
+        if self.state is State.CLOSED:
+            return
+        self.state = State.CLOSED
+        for receiver in self.streams.drain():
+            told = error
+            if not isinstance(error, DriverException):
+                why = "it was closed" if error is None else error
+                told = ConnectionClosed(f"the connection ended before the answer: {why}")
+                told.__cause__ = error
+            self._tell(receiver, -1, told)
+
+    def _receive_frames(self, data: bytes) -> None:
+        inbox = self._inbox
+        data = inbox.add(data)
+        at, size = 0, len(data)
+        answer = 0x80 | self.version
+        limit = self.max_frame_size
+        release = self.streams.release
+        segmented = self._segments_in
+        while size - at >= HEADER_SIZE:
+            version, flags, stream, opcode, length = unpack_header(data, at)
+            start = at + HEADER_SIZE
+            if not 0 <= length <= limit:
+                self._check_length(length)
+            end = start + length
+            if end > size:
+                inbox.keep(data[at:], HEADER_SIZE + length)
+                return
+            at = end
+            if version != answer:
+                self._foreign_version(version, opcode, data[start:end])
+                return
+            receiver = release(stream) if stream >= 0 else None
+            if receiver is ORPHAN:
+                continue
+            if self.state is State.CLOSED:
+                return
+            self._handle(receiver, stream, flags, opcode, data[start:end])
+            if self._segments_in is not segmented:
+                # READY or AUTHENTICATE has just ended the part without segments.
+                assert self._segments_in is not None
+                self._receive_segments(self._segments_in, data[at:])
+                return
+        inbox.keep(data[at:], HEADER_SIZE)
+
+    def _handle(
+        self, receiver: Receiver | None, stream: int, flags: int, opcode: int, body: bytes
+    ) -> None:
+        """Decode one frame and give it to whom it concerns."""
+        response: Response | DriverException
+        try:
+            if receiver is None and stream >= 0:
+                raise RemoteProtocolError(f"an answer on stream {stream}, where nothing was asked")
+            if flags:
+                body = self._decompress(flags, body)
+            response = decode_response(opcode, flags, body, self.dialect)
+            if self.state is not State.READY or opcode not in _COMMON:
+                self._move(opcode, response)
+        except RemoteProtocolError as exc:
+            response = exc
+        if receiver is not None:
+            self._tell(receiver, stream, response)
+        elif isinstance(response, Event):
+            self._events.append(response)
+        else:
+            self._events.append(Answer(stream, response))
+
+    def _move(self, opcode: int, response: Response | DriverException) -> None:
+        """Follow a response that answers the handshake, and take over what it says."""
+        before = self.state
+        self.state = after_response(before, opcode)
+        if isinstance(response, Supported):
+            self.features = Features.from_supported(response.options)
+        elif before is State.STARTING:
+            if opcode == opcodes.ERROR:
+                self.compressor = None
+            else:
+                self._use_segments()
+
+    def _foreign_version(self, version: int, opcode: int, body: bytes) -> None:
+        """Handle a frame of another version: the server refusing ours, or nonsense."""
+        offered = version & 0x7F
+        if not version & 0x80:
+            raise RemoteProtocolError(f"a request frame (0x{version:02x}) from the server")
+        if opcode != opcodes.ERROR or self.state not in (State.NEW, State.STARTING):
+            raise RemoteProtocolError(
+                f"a frame of protocol {offered} on a connection of protocol {self.version}"
+            )
+        refusal = decode_response(opcode, 0, body, self.dialect)
+        error = ProtocolVersionUnsupported(str(refusal))
+        error.code = getattr(refusal, "code", None)
+        error.requested, error.offered = self.version, offered
+        self.close(error)
+
+    def _tell(self, receiver: Receiver, stream: int, response: object) -> None:
+        """Give a receiver its answer; what it raises must not harm the others."""
+        try:
+            receiver(response)
+        except Exception as exc:
+            self._events.append(ReceiverFailed(stream, exc))
+
+
+_COMMON = (opcodes.RESULT, opcodes.ERROR)

@@ -1,0 +1,156 @@
+"""Segments: the checksummed envelope of protocol 5 (spec v5 section 2).
+
+A segment is a header with its CRC24, a payload of at most 131,071 bytes, and the payload's
+CRC32; all of it little-endian. The header is a number of bits, from the lowest: without
+compression 17 for the payload's length and one for *self-contained*; with compression 17
+for the length on the wire, 17 for the length after decompression (0: the payload is not
+compressed) and one for *self-contained*. A self-contained segment holds whole frames; the
+others hold the parts of one large frame.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cql_protocol.crc import crc24, payload_crc
+from cql_protocol.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cql_protocol.compression import SegmentCompressor
+
+__all__ = ["MAX_PAYLOAD", "SegmentReader", "SegmentWriter"]
+
+MAX_PAYLOAD = (1 << 17) - 1
+_CRC24_SIZE = 3
+_CRC32_SIZE = 4
+_PLAIN_HEADER = 3
+_COMPRESSED_HEADER = 5
+
+
+class SegmentWriter:
+    """Puts frames into segments, packed or split as their sizes want it."""
+
+    __slots__ = ("_compressor", "_header_size")
+
+    def __init__(self, compressor: SegmentCompressor | None = None) -> None:
+        self._compressor = compressor
+        self._header_size = _PLAIN_HEADER if compressor is None else _COMPRESSED_HEADER
+
+    def wrap(self, frames: Iterable[bytes]) -> bytes:
+        """Return the segments that carry `frames`, in order.
+
+        Small frames share a segment; one above `MAX_PAYLOAD` is split over several.
+        """
+        out: list[bytes] = []
+        batch: list[bytes] = []
+        size = 0
+        for frame in frames:
+            length = len(frame)
+            if size + length > MAX_PAYLOAD and batch:
+                out.append(self.segment(b"".join(batch), True))
+                batch, size = [], 0
+            if length > MAX_PAYLOAD:
+                for start in range(0, length, MAX_PAYLOAD):
+                    out.append(self.segment(frame[start : start + MAX_PAYLOAD], False))
+                continue
+            batch.append(frame)
+            size += length
+        if batch:
+            out.append(self.segment(b"".join(batch), True))
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    def segment(self, payload: bytes, self_contained: bool) -> bytes:
+        """Return one segment around `payload`, compressed when that makes it smaller."""
+        plain = len(payload)
+        if self._compressor is None:
+            bits = plain | self_contained << 17
+        else:
+            packed = self._compressor.compress_block(payload)
+            if len(packed) < plain:
+                bits = len(packed) | plain << 17 | self_contained << 34
+                payload = packed
+            else:
+                bits = plain | self_contained << 34
+        header = bits.to_bytes(self._header_size, "little")
+        return b"".join(
+            (
+                header,
+                crc24(header).to_bytes(_CRC24_SIZE, "little"),
+                payload,
+                payload_crc(payload).to_bytes(_CRC32_SIZE, "little"),
+            )
+        )
+
+
+class SegmentReader:
+    """Cuts segments out of a stream of bytes and checks them.
+
+    A damaged header or payload is a `RemoteProtocolError`; after one the stream cannot be
+    read on, since nothing tells where the next segment begins.
+    """
+
+    __slots__ = ("_compressor", "_header_size", "_need", "_parts", "_size")
+
+    def __init__(self, compressor: SegmentCompressor | None = None) -> None:
+        self._compressor = compressor
+        self._header_size = _PLAIN_HEADER if compressor is None else _COMPRESSED_HEADER
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._need = 0
+
+    def feed(self, data: bytes) -> Iterator[tuple[bytes, bool]]:
+        """Yield (payload, self-contained) of every segment that `data` completes."""
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size < self._need:
+            return
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts.clear()
+        at = 0
+        head_end = self._header_size + _CRC24_SIZE
+        self._need = head_end
+        while len(data) - at >= head_end:
+            length, plain, self_contained = self._header(data, at)
+            start = at + head_end
+            end = start + length
+            if len(data) < end + _CRC32_SIZE:
+                self._need = end + _CRC32_SIZE - at
+                break
+            payload = data[start:end]
+            _check_payload(payload, data[end : end + _CRC32_SIZE])
+            at = end + _CRC32_SIZE
+            if plain and self._compressor is not None:
+                payload = self._compressor.decompress_block(payload, plain)
+            yield payload, self_contained
+        rest = data[at:]
+        self._parts[:] = (rest,) if rest else ()
+        self._size = len(rest)
+
+    def _header(self, data: bytes, at: int) -> tuple[int, int, bool]:
+        """Return (length, length after decompression or 0, self-contained)."""
+        size = self._header_size
+        header = data[at : at + size]
+        sent = int.from_bytes(data[at + size : at + size + _CRC24_SIZE], "little")
+        computed = crc24(header)
+        if sent != computed:
+            raise RemoteProtocolError(
+                f"a damaged segment header: its CRC24 says 0x{sent:06x}, "
+                f"its bytes give 0x{computed:06x}"
+            )
+        bits = int.from_bytes(header, "little")
+        length = bits & MAX_PAYLOAD
+        if self._compressor is None:
+            return length, 0, bool(bits >> 17 & 1)
+        return length, bits >> 17 & MAX_PAYLOAD, bool(bits >> 34 & 1)
+
+
+def _check_payload(payload: bytes, checksum: bytes) -> None:
+    sent = int.from_bytes(checksum, "little")
+    computed = payload_crc(payload)
+    if sent != computed:
+        raise RemoteProtocolError(
+            f"a damaged segment of {len(payload)} bytes: its CRC32 says 0x{sent:08x}, "
+            f"its bytes give 0x{computed:08x}"
+        )
