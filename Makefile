@@ -69,17 +69,11 @@ $(VENV):
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check 'hatch==$(HATCH_VERSION)'
-	$(call settings,index-url,UV_DEFAULT_INDEX) > .venv/settings.sh
-	$(call settings,cert,SSL_CERT_FILE) >> .venv/settings.sh
+	.venv/bin/python tools/uv_settings.py > .venv/settings.sh
 	touch $@
 
-# Hatch installs uv's way, and uv does not read pip's settings. Write one down for it, as a default.
-settings = value=$$(.venv/bin/python -m pip config get :env:.$(1) 2>/dev/null \
-	|| .venv/bin/python -m pip config get global.$(1) 2>/dev/null) \
-	&& echo "export $(2)=\"\$${$(2):-$$value}\"" || true
-
 # An environment does not notice a change of an entry point or of the version: make new ones.
-$(READY): $(VENV) version.py $(wildcard packages/*/pyproject.toml)
+$(READY): version.py $(wildcard packages/*/pyproject.toml) | $(VENV)
 	rm -rf .hatch/$(TAG)
 	mkdir -p .hatch/$(TAG)
 	touch $@
