@@ -85,7 +85,8 @@ class Client:
         while True:
             parameters = QueryParameters(page_size=PAGE_SIZE, paging_state=state)
             rows = self.request(Query(query, parameters))
-            assert isinstance(rows, RawRows) and rows.metadata.columns is not None
+            assert isinstance(rows, RawRows)
+            assert rows.metadata.columns is not None
             decoder = RowDecoder([column.type for column in rows.metadata.columns])
             yield rows.decode(decoder)
             state = rows.metadata.paging_state

@@ -39,7 +39,7 @@ def _load(wanted: str | None) -> tuple[ModuleType | None, str]:
         if exc.name == "cql_speedups":
             return _refuse(wanted, "cql-speedups is not installed", installed=False)
         return _refuse(wanted, f"cql-speedups is broken: {exc}")
-    except Exception as exc:  # whatever a broken extension raises, Python still works
+    except Exception as exc:  # noqa: BLE001 - it is reported, and Python still works
         return _refuse(wanted, f"cql-speedups is broken: {type(exc).__name__}: {exc}")
     found = getattr(cql_speedups, "__version__", None)
     if found != __version__:

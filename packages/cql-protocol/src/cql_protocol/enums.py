@@ -20,6 +20,14 @@ __all__ = [
 ]
 
 
+_CONSISTENCY_NAMES: dict[int, str] = {}
+_CONSISTENCY_VALUES: dict[str, int] = {}
+_WRITE_TYPE_NAMES: dict[int, str] = {}
+_WRITE_TYPE_VALUES: dict[str, int] = {}
+_SUPPORTED: tuple[int, ...] = (5, 4, 3)
+_BETA: tuple[int, ...] = (6,)
+
+
 class ConsistencyLevel(IntEnum):
     """How many replicas must answer before a request counts as done (spec section 3).
 
@@ -43,8 +51,8 @@ class ConsistencyLevel(IntEnum):
     LOCAL_SERIAL = 9
     LOCAL_ONE = 10
 
-    value_to_name: dict[int, str] = nonmember({})
-    name_to_value: dict[str, int] = nonmember({})
+    value_to_name = nonmember(_CONSISTENCY_NAMES)
+    name_to_value = nonmember(_CONSISTENCY_VALUES)
 
     @staticmethod
     def is_serial(cl: int) -> bool:
@@ -52,8 +60,8 @@ class ConsistencyLevel(IntEnum):
         return cl in (8, 9)
 
 
-ConsistencyLevel.value_to_name.update((int(level), level.name) for level in ConsistencyLevel)
-ConsistencyLevel.name_to_value.update((level.name, level) for level in ConsistencyLevel)
+_CONSISTENCY_NAMES.update((int(level), level.name) for level in ConsistencyLevel)
+_CONSISTENCY_VALUES.update((level.name, level) for level in ConsistencyLevel)
 
 
 def consistency_value_to_name(value: int | None) -> str:
@@ -76,10 +84,10 @@ class ProtocolVersion(IntEnum):
     DSE_V1 = 0x41
     DSE_V2 = 0x42
 
-    SUPPORTED_VERSIONS: tuple[int, ...] = nonmember((5, 4, 3))
-    BETA_VERSIONS: tuple[int, ...] = nonmember((6,))
-    MIN_SUPPORTED: int = nonmember(3)
-    MAX_SUPPORTED: int = nonmember(5)
+    SUPPORTED_VERSIONS = nonmember(_SUPPORTED)
+    BETA_VERSIONS = nonmember(_BETA)
+    MIN_SUPPORTED = nonmember(min(_SUPPORTED))
+    MAX_SUPPORTED = nonmember(max(_SUPPORTED))
 
     @classmethod
     def get_lower_supported(cls, previous_version: int) -> int:
@@ -89,7 +97,7 @@ class ProtocolVersion(IntEnum):
     @classmethod
     def uses_int_query_flags(cls, version: int) -> bool:
         """Say whether the flags of QUERY, EXECUTE and BATCH are four bytes (version 5)."""
-        return version >= 5 and not version == cls.DSE_V1
+        return version >= 5 and version != cls.DSE_V1
 
     @classmethod
     def uses_prepare_flags(cls, version: int) -> bool:
@@ -131,12 +139,12 @@ class WriteType(IntEnum):
     OTHER = -1
     """A kind this library does not know; the error's message still names it."""
 
-    name_to_value: dict[str, int] = nonmember({})
-    value_to_name: dict[int, str] = nonmember({})
+    name_to_value = nonmember(_WRITE_TYPE_VALUES)
+    value_to_name = nonmember(_WRITE_TYPE_NAMES)
 
 
-WriteType.name_to_value.update((kind.name, kind) for kind in WriteType)
-WriteType.value_to_name.update((int(kind), kind.name) for kind in WriteType)
+_WRITE_TYPE_VALUES.update((kind.name, kind) for kind in WriteType)
+_WRITE_TYPE_NAMES.update((int(kind), kind.name) for kind in WriteType)
 
 
 class BatchType(IntEnum):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from lz4 import block  # type: ignore[import-untyped]
+from lz4 import block
 
 from cql_protocol.errors import FrameTooLarge, RemoteProtocolError
 

@@ -31,6 +31,7 @@ from cql_protocol.wire import write_bytes_map
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cql_protocol.compression import Compressor
     from cql_protocol.streams import Receiver
 
 __all__ = ["Answer", "ClientConnection", "ReceiverFailed"]
@@ -247,7 +248,7 @@ class ClientConnection(Connection):
             response = decode_response(opcode, flags, body, self.dialect)
             if self.state is not State.READY or opcode not in _COMMON:
                 self._move(opcode, response)
-        except RemoteProtocolError as exc:
+        except DriverException as exc:
             response = exc
         if receiver is not None:
             self._tell(receiver, stream, response)
@@ -287,7 +288,7 @@ class ClientConnection(Connection):
         """Give a receiver its answer; what it raises must not harm the others."""
         try:
             receiver(response)
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - it is reported as an event, never lost
             self._events.append(ReceiverFailed(stream, exc))
 
 

@@ -183,4 +183,3 @@ class ServerConnection(Connection):
         name = startup.options.get("COMPRESSION")
         self.compressor = load_compressor(name, self.version) if name else None
         self.dialect = Dialect(self.version, self.features.enabled_by(startup.options))
-

@@ -97,9 +97,7 @@ def _write_failure(message: str, reader: Reader, dialect: Dialect) -> DriverExce
 
 
 def _function_failure(message: str, reader: Reader, dialect: Dialect) -> DriverException:
-    return errors.FunctionFailure(
-        message, reader.string(), reader.string(), reader.string_list()
-    )
+    return errors.FunctionFailure(message, reader.string(), reader.string(), reader.string_list())
 
 
 def _cas_write_unknown(message: str, reader: Reader, dialect: Dialect) -> DriverException:

@@ -133,14 +133,10 @@ class QueryParameters(_Record):
         return self
 
 
-def _finish(
-    parameters: QueryParameters, flags: int, parts: list[bytes], dialect: Dialect
-) -> bytes:
+def _finish(parameters: QueryParameters, flags: int, parts: list[bytes], dialect: Dialect) -> bytes:
     more, tail = write_options(parameters, dialect)
     consistency = checked(parameters.consistency, range(1 << 16), "consistency")
-    return b"".join(
-        (pack_short(consistency), write_flags(flags | more, dialect), *parts, *tail)
-    )
+    return b"".join((pack_short(consistency), write_flags(flags | more, dialect), *parts, *tail))
 
 
 def write_options(parameters: QueryParameters, dialect: Dialect) -> tuple[int, list[bytes]]:

@@ -6,9 +6,9 @@ decodes them, when and into what it likes (`cql_protocol.rows`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from cql_protocol.errors import DecodeError, RemoteProtocolError
+from cql_protocol.errors import RemoteProtocolError
 from cql_protocol.messages import opcodes
 from cql_protocol.messages.base import Response
 from cql_protocol.messages.events import SchemaChange
@@ -106,12 +106,9 @@ class RawRows(Result):
         body = b"".join(write_bytes(cell) for row in rows for cell in row)
         return cls(metadata, len(rows), body)
 
-    def decode(self, decoder: RowDecoder) -> list[tuple[object, ...]]:
+    def decode(self, decoder: RowDecoder) -> list[tuple[Any, ...]]:
         """Decode the page by `decoder`; bytes that do not fit raise `DecodeError`."""
-        rows, end = decoder.decode_page(self.body, self.offset, self.row_count)
-        if end != len(self.body):
-            raise DecodeError(f"{len(self.body) - end} bytes are left behind the last row")
-        return rows
+        return decoder.decode(self.body, self.offset, self.row_count)
 
     @property
     def content(self) -> bytes:

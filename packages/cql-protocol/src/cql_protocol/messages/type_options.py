@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cql_protocol.errors import InvalidTypeName, RemoteProtocolError
+from cql_protocol.errors import InvalidTypeName, InvalidValue, RemoteProtocolError
 from cql_protocol.types import (
     SIMPLE_TYPES,
     CqlType,
@@ -16,6 +16,7 @@ from cql_protocol.types import (
     TupleType,
     UserType,
 )
+from cql_protocol.types.base import MAX_DEPTH
 from cql_protocol.types.parse_class import parse_class_name
 from cql_protocol.wire import pack_short, write_string
 
@@ -31,50 +32,47 @@ SET = 0x0022
 UDT = 0x0030
 TUPLE = 0x0031
 
-MAX_DEPTH = 100
-"""How deep types may nest: far above any schema, far below Python's recursion limit."""
 
-
-def read_type(reader: Reader, depth: int = 0) -> CqlType:
+def read_type(reader: Reader) -> CqlType:
     """Read one [option] and return the type it describes.
 
-    Unknown ids and class names that cannot be parsed are `RemoteProtocolError`s.
+    Unknown ids, class names that cannot be parsed, and types that nest too deep are
+    `RemoteProtocolError`s.
     """
+    try:
+        return _read(reader, 1)
+    except (InvalidTypeName, InvalidValue) as exc:
+        raise RemoteProtocolError(f"the type of a column: {exc}") from exc
+
+
+def _read(reader: Reader, depth: int) -> CqlType:
     code = reader.short()
     simple = SIMPLE_TYPES.get(code)
     if simple is not None:
         return simple
-    if depth >= MAX_DEPTH:
+    if depth >= MAX_DEPTH:  # before Python's own recursion limit
         raise RemoteProtocolError(f"a type nested deeper than {MAX_DEPTH}")
     depth += 1
     if code == LIST:
-        return ListType(read_type(reader, depth))
+        return ListType(_read(reader, depth))
     if code == SET:
-        return SetType(read_type(reader, depth))
+        return SetType(_read(reader, depth))
     if code == MAP:
-        return MapType(read_type(reader, depth), read_type(reader, depth))
+        return MapType(_read(reader, depth), _read(reader, depth))
     if code == TUPLE:
-        return TupleType(*[read_type(reader, depth) for _ in range(reader.count(2, "tuple"))])
+        return TupleType(*[_read(reader, depth) for _ in range(reader.count(2, "tuple"))])
     if code == UDT:
         return _read_user_type(reader, depth)
     if code == CUSTOM:
-        return _read_custom(reader)
+        return parse_class_name(reader.string())
     raise RemoteProtocolError(f"unknown type id 0x{code:04x} at offset {reader.at - 2}")
 
 
 def _read_user_type(reader: Reader, depth: int) -> CqlType:
     keyspace, name = reader.string(), reader.string()
     count = reader.count(4, "fields")
-    fields = [(reader.string(), read_type(reader, depth)) for _ in range(count)]
+    fields = [(reader.string(), _read(reader, depth)) for _ in range(count)]
     return UserType(keyspace, name, fields)
-
-
-def _read_custom(reader: Reader) -> CqlType:
-    name = reader.string()
-    try:
-        return parse_class_name(name)
-    except InvalidTypeName as exc:
-        raise RemoteProtocolError(f"custom type: {exc}") from exc
 
 
 def write_type(cql_type: CqlType) -> bytes:

@@ -1,0 +1,80 @@
+"""CQL types: Python values to bytes and back."""
+
+from __future__ import annotations
+
+from cql_protocol.types.base import MARSHAL, MAX_DEPTH, CqlType
+from cql_protocol.types.collection import ListType, MapType, SetType
+from cql_protocol.types.composite import CompositeType, DynamicCompositeType
+from cql_protocol.types.numbers import (
+    BIGINT,
+    BOOLEAN,
+    COUNTER,
+    DECIMAL,
+    DOUBLE,
+    FLOAT,
+    INT,
+    SMALLINT,
+    TINYINT,
+    VARINT,
+)
+from cql_protocol.types.options import DEFAULT_OPTIONS, ReadOptions
+from cql_protocol.types.tables import SIMPLE_TYPES, TYPES_BY_CLASS, TYPES_BY_NAME
+from cql_protocol.types.temporal import DATE, DURATION, TIME, TIMESTAMP
+from cql_protocol.types.texts import ASCII, BLOB, TEXT
+from cql_protocol.types.tuples import TupleType, UserType
+from cql_protocol.types.uuids import INET, TIMEUUID, UUID
+from cql_protocol.types.vectors import VectorType
+from cql_protocol.types.wrappers import (
+    EMPTY_TYPE,
+    CustomType,
+    EmptyType,
+    FrozenType,
+    ReversedType,
+)
+
+VARCHAR = TEXT
+
+__all__ = [
+    "CqlType",
+    "ReadOptions",
+    "DEFAULT_OPTIONS",
+    "ASCII",
+    "BIGINT",
+    "BLOB",
+    "BOOLEAN",
+    "COUNTER",
+    "DATE",
+    "DECIMAL",
+    "DOUBLE",
+    "DURATION",
+    "EMPTY_TYPE",
+    "FLOAT",
+    "INET",
+    "INT",
+    "SMALLINT",
+    "TEXT",
+    "TIME",
+    "TIMESTAMP",
+    "TIMEUUID",
+    "TINYINT",
+    "UUID",
+    "VARCHAR",
+    "VARINT",
+    "EmptyType",
+    "ListType",
+    "SetType",
+    "MapType",
+    "TupleType",
+    "UserType",
+    "VectorType",
+    "FrozenType",
+    "ReversedType",
+    "CustomType",
+    "CompositeType",
+    "DynamicCompositeType",
+    "SIMPLE_TYPES",
+    "TYPES_BY_NAME",
+    "TYPES_BY_CLASS",
+    "MARSHAL",
+    "MAX_DEPTH",
+]

@@ -1,0 +1,358 @@
+"""Lists, sets and maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from struct import Struct
+from struct import error as StructError
+from typing import TYPE_CHECKING, Any
+
+from cql_protocol.errors import DecodeError, InvalidValue, InvalidValueType, ValueOutOfRange
+from cql_protocol.types.base import (
+    MARSHAL,
+    NULL_CELL,
+    CqlType,
+    may_be_infinite,
+    pack_size,
+    prefixed,
+    put,
+    show,
+    unpack_size,
+)
+from cql_protocol.values.ordered_map import OrderedMapSerializedKey
+from cql_protocol.values.sorted_set import SortedSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cql_protocol.types.base import Reader
+    from cql_protocol.types.options import ReadOptions
+
+__all__ = ["ListType", "MapType", "SetType"]
+
+_MAX_COUNT = 0x7FFFFFFF
+# Not '?': `struct` takes anything for a bool, a boolean does not.
+_NUMBER_CODES = frozenset("bhiqfd")
+_PACKED_SIZES = {code: Struct(">" + code).size for code in "?bhiqfd"}
+# Iterable, but whoever gives one of these as a list or a set has made a mistake.
+_NO_SERIES = (str, bytes, bytearray, memoryview, Mapping)
+
+
+class _SequenceType(CqlType):
+    """What lists and sets share: a count, then the elements, each a [bytes]."""
+
+    __slots__ = ("element",)
+
+    element: CqlType
+    """The type of the elements."""
+
+    def __init__(self, element: CqlType, keyword: str, class_name: str, code: int) -> None:
+        put(self, "element", element)
+        super().__init__(
+            (element,),
+            f"{keyword}<{element.name}>",
+            f"{MARSHAL}{class_name}({element.class_name})",
+            code=code,
+            hashable=False,
+        )
+
+    @property
+    def children(self) -> tuple[CqlType, ...]:
+        """The type of the elements."""
+        return (self.element,)
+
+    def _element_cells(self, value: Any) -> list[bytes | None] | None:
+        """Return the bytes of each element, or None when `value` is no series of elements."""
+        if isinstance(value, _NO_SERIES) or not isinstance(value, Iterable):
+            return None
+        encode = self.element.encode
+        cells: list[bytes | None] = []
+        try:
+            for element in value:
+                cells.append(None if element is None else encode(element))
+        except InvalidValue as error:
+            where = f"element {len(cells)} of {self.name}"
+            raise prefixed(error, where, self.element) from None
+        return cells
+
+
+class ListType(_SequenceType):
+    """``list<element>`` (spec section 6.12). Read as a list; made of any iterable but text or maps.
+
+    None is written as a null element: lists of values for IN may hold them, while a list
+    stored in a column may not, which the server tells.
+    """
+
+    __slots__ = ("_packers",)
+
+    _packers: dict[int, Callable[..., bytes]]
+
+    def __init__(self, element: CqlType) -> None:
+        put(self, "_packers", {})
+        super().__init__(element, "list", "ListType", 0x20)
+
+    def encode(self, value: Any) -> bytes:
+        """Return the bytes of a list."""
+        if (
+            type(value) is list
+            and 0 < len(value) <= _KEPT_STRUCTS
+            and self.element.struct_code in _NUMBER_CODES
+        ):
+            packed = self._pack(value)
+            if packed is not None:
+                return packed
+        cells = self._element_cells(value)
+        if cells is None:
+            return self._encode_other(value, "a list or another iterable")
+        return _join(cells)
+
+    def _pack(self, value: list[Any]) -> bytes | None:
+        """Return the bytes of a short list of numbers by one call, None where that is not safe."""
+        count, code = len(value), self.element.struct_code
+        pack = self._packers.get(count)
+        if pack is None:
+            pack = self._packers[count] = Struct(">i" + f"i{code}" * count).pack
+        arguments = [_PACKED_SIZES[code]] * (2 * count + 1)
+        arguments[0] = count
+        arguments[2::2] = value
+        try:
+            packed = pack(*arguments)
+        except (StructError, OverflowError, ValueError):
+            return None  # one by one, the element at fault is found
+        return None if may_be_infinite(code, packed) else packed
+
+    def _make_reader(self, options: ReadOptions) -> Reader:
+        empty, read_cells = options.empty, cells_reader(self.name, self.element, options)
+
+        def read(cell: bytes) -> Any:
+            return read_cells(cell) if cell else empty
+
+        return read
+
+
+class SetType(_SequenceType):
+    """``set<element>`` (spec section 6.14). Made of any iterable but text or maps.
+
+    Read as a set, as a `SortedSet` where the elements cannot be hashed, or as what
+    `ReadOptions.set_factory` makes. Written in the order of the elements' bytes, each once, so
+    that equal sets give equal bytes.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, element: CqlType) -> None:
+        super().__init__(element, "set", "SetType", 0x22)
+
+    def encode(self, value: Any) -> bytes:
+        """Return the bytes of a set."""
+        cells = self._element_cells(value)
+        if cells is None:
+            return self._encode_other(value, "a set or another iterable")
+        if None in cells:
+            raise InvalidValueType(f"{self.name}: a set cannot hold null")
+        return _join(sorted(set(cells)))  # type: ignore[type-var]
+
+    def _make_reader(self, options: ReadOptions) -> Reader:
+        empty, read_cells = options.empty, cells_reader(self.name, self.element, options)
+        factory: Callable[[list[Any]], Any] = options.set_factory or _set_of
+
+        def read(cell: bytes) -> Any:
+            return factory(read_cells(cell)) if cell else empty
+
+        return read
+
+
+class MapType(CqlType):
+    """``map<key, value>`` (spec section 6.13). Made of a mapping, or of what has `items()`.
+
+    Read as a dict, as an `OrderedMapSerializedKey` where the keys cannot be hashed, or as what
+    `ReadOptions.map_factory` makes. Written in the order of the keys' bytes, so that equal maps
+    give equal bytes.
+    """
+
+    __slots__ = ("key", "value")
+
+    key: CqlType
+    """The type of the keys."""
+    value: CqlType
+    """The type of the values."""
+
+    def __init__(self, key: CqlType, value: CqlType) -> None:
+        put(self, "key", key)
+        put(self, "value", value)
+        super().__init__(
+            (key, value),
+            f"map<{key.name}, {value.name}>",
+            f"{MARSHAL}MapType({key.class_name},{value.class_name})",
+            code=0x21,
+            hashable=False,
+        )
+
+    @property
+    def children(self) -> tuple[CqlType, ...]:
+        """The types of the keys and of the values."""
+        return (self.key, self.value)
+
+    def encode(self, value: Any) -> bytes:
+        """Return the bytes of a map."""
+        items = getattr(value, "items", None)
+        if not callable(items):
+            return self._encode_other(value, "a dict or another mapping")
+        cells: dict[bytes, bytes] = {}
+        for key, item in items():
+            if key is None or item is None:
+                raise InvalidValueType(f"{self.name}: a map cannot hold null")
+            try:
+                cell = self.key.encode(key)
+            except InvalidValue as error:
+                raise prefixed(error, f"a key of {self.name}", self.key, told=False) from None
+            try:
+                cells[cell] = self.value.encode(item)
+            except InvalidValue as error:
+                where = f"the value at key {show(key)} of {self.name}"
+                raise prefixed(error, where, self.value, told=False) from None
+        flat: list[bytes | None] = []
+        for cell in sorted(cells):
+            flat += (cell, cells[cell])
+        return _join(flat, len(cells))
+
+    def _make_reader(self, options: ReadOptions) -> Reader:
+        empty, name = options.empty, self.name
+        read_key, read_value = self.key.reader(options), self.value.reader(options)
+        made_elsewhere = options.map_factory or options.set_factory or options.udt_classes
+        # Keys known to have a hash go straight into a dict, others into pairs first.
+        direct = self.key.hashable and not made_elsewhere
+        finish = options.map_factory or self._map_of
+
+        def read(cell: bytes) -> Any:
+            if not cell:
+                return empty
+            size = len(cell)
+            pairs: list[tuple[Any, Any]] = []
+            made: dict[Any, Any] = {}
+            try:
+                count = unpack_size(cell, 0)[0]
+                if not 0 <= count <= (size - 4) >> 3:
+                    raise DecodeError(f"{name}: {count} entries do not fit {size} bytes")
+                at = 4
+                for _ in range(count):
+                    length = unpack_size(cell, at)[0]
+                    at += 4
+                    key = None
+                    if length >= 0:
+                        key = read_key(cell[at : at + length])
+                        at += length
+                    length = unpack_size(cell, at)[0]
+                    at += 4
+                    value = None
+                    if length >= 0:
+                        value = read_value(cell[at : at + length])
+                        at += length
+                    if direct:
+                        made[key] = value
+                    else:
+                        pairs.append((key, value))
+            except StructError:
+                raise DecodeError(f"{name}: the value ends early") from None
+            if at != size:
+                raise _wrong_end(name, at, size)
+            return made if direct else finish(pairs)
+
+        return read
+
+    def _map_of(self, pairs: list[tuple[Any, Any]]) -> Any:
+        try:
+            return dict(pairs)
+        except TypeError:
+            made: OrderedMapSerializedKey[Any, Any] = OrderedMapSerializedKey(self.key)
+            made.update(pairs)
+            return made
+
+
+def _set_of(elements: list[Any]) -> Any:
+    # Tried, not asked of the type: classes of the application may or may not have a hash.
+    try:
+        return set(elements)
+    except TypeError:
+        return SortedSet.of_distinct(elements)
+
+
+def _join(cells: list[bytes | None], count: int | None = None) -> bytes:
+    """Return a count and the cells, each with its length before it."""
+    if len(cells) > _MAX_COUNT:
+        raise ValueOutOfRange(f"a collection has at most {_MAX_COUNT} elements")
+    parts = [pack_size(len(cells) if count is None else count)]
+    for cell in cells:
+        if cell is None:
+            parts.append(NULL_CELL)
+        else:
+            parts += (pack_size(len(cell)), cell)
+    return b"".join(parts)
+
+
+def _wrong_end(name: str, at: int, size: int) -> DecodeError:
+    if at > size:
+        return DecodeError(f"{name}: the value ends early")
+    return DecodeError(f"{name}: {size - at} bytes follow the last element")
+
+
+def cells_reader(name: str, element: CqlType, options: ReadOptions) -> Callable[[bytes], list[Any]]:
+    """Return the function that reads a counted list of elements."""
+    read_one = element.reader(options)
+
+    def read(cell: bytes) -> list[Any]:
+        # A slice beyond the end is just shorter: what is read stays within the cell, and the
+        # next length, or the check at the end, finds out.
+        size = len(cell)
+        elements: list[Any] = []
+        add = elements.append
+        try:
+            count = unpack_size(cell, 0)[0]
+            if not 0 <= count <= (size - 4) >> 2:
+                raise DecodeError(f"{name}: {count} elements do not fit {size} bytes")
+            at = 4
+            for _ in range(count):
+                length = unpack_size(cell, at)[0]
+                at += 4
+                if length < 0:
+                    add(None)
+                else:
+                    add(read_one(cell[at : at + length]))
+                    at += length
+        except StructError:
+            raise DecodeError(f"{name}: the value ends early") from None
+        if at != size:
+            raise _wrong_end(name, at, size)
+        return elements
+
+    return _packed_reader(element, read) if element.struct_code else read
+
+
+# Lists up to this length have a Struct of their own, which is kept; longer ones go by pairs.
+_KEPT_STRUCTS = 64
+
+
+def _packed_reader(
+    element: CqlType, general: Callable[[bytes], list[Any]]
+) -> Callable[[bytes], list[Any]]:
+    """Return a reader that unpacks all elements at once where each has its ordinary size."""
+    code = f"i{element.struct_code}"
+    pair = Struct(">" + code)
+    stride = pair.size
+    one = _PACKED_SIZES[element.struct_code]
+    kept: dict[int, Any] = {}
+
+    def read(cell: bytes) -> list[Any]:
+        count, rest = divmod(len(cell) - 4, stride)
+        if rest or count <= 0 or unpack_size(cell, 0)[0] != count:
+            return general(cell)
+        if count > _KEPT_STRUCTS:
+            values = [value for size, value in pair.iter_unpack(cell[4:]) if size == one]
+            return values if len(values) == count else general(cell)
+        unpack = kept.get(count)
+        if unpack is None:
+            unpack = kept[count] = Struct(">" + code * count).unpack_from
+        both = unpack(cell, 4)
+        return list(both[1::2]) if both[::2].count(one) == count else general(cell)
+
+    return read
