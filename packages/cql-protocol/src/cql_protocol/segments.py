@@ -28,6 +28,45 @@ _CRC32_SIZE = 4
 _PLAIN_HEADER = 3
 _COMPRESSED_HEADER = 5
 
+# A CRC24 in Python costs as much as the rest of a small segment, and the same few lengths come
+# again and again. Headers that were made, or read and found right, are remembered.
+_REMEMBERED = 4096
+_made: dict[tuple[int, int], bytes] = {}
+_right: dict[bytes, tuple[int, int, bool]] = {}
+
+
+def _header_of(bits: int, size: int) -> bytes:
+    """Return a header of `size` bytes with its CRC24 behind it."""
+    header = _made.get((bits, size))
+    if header is None:
+        plain = bits.to_bytes(size, "little")
+        header = plain + crc24(plain).to_bytes(_CRC24_SIZE, "little")
+        if len(_made) >= _REMEMBERED:
+            _made.clear()
+        _made[bits, size] = header
+    return header
+
+
+def _parse_header(header: bytes) -> tuple[int, int, bool]:
+    """Check a header; return (length, length after decompression or 0, self-contained)."""
+    size = len(header) - _CRC24_SIZE
+    sent = int.from_bytes(header[size:], "little")
+    computed = crc24(header[:size])
+    if sent != computed:
+        raise RemoteProtocolError(
+            f"a damaged segment header: its CRC24 says 0x{sent:06x}, "
+            f"its bytes give 0x{computed:06x}"
+        )
+    bits = int.from_bytes(header[:size], "little")
+    if size == _PLAIN_HEADER:
+        parsed = bits & MAX_PAYLOAD, 0, bool(bits >> 17 & 1)
+    else:
+        parsed = bits & MAX_PAYLOAD, bits >> 17 & MAX_PAYLOAD, bool(bits >> 34 & 1)
+    if len(_right) >= _REMEMBERED:
+        _right.clear()
+    _right[header] = parsed
+    return parsed
+
 
 class SegmentWriter:
     """Puts frames into segments, packed or split as their sizes want it."""
@@ -73,15 +112,8 @@ class SegmentWriter:
                 payload = packed
             else:
                 bits = plain | self_contained << 34
-        header = bits.to_bytes(self._header_size, "little")
-        return b"".join(
-            (
-                header,
-                crc24(header).to_bytes(_CRC24_SIZE, "little"),
-                payload,
-                payload_crc(payload).to_bytes(_CRC32_SIZE, "little"),
-            )
-        )
+        checksum = payload_crc(payload).to_bytes(_CRC32_SIZE, "little")
+        return b"".join((_header_of(bits, self._header_size), payload, checksum))
 
 
 class SegmentReader:
@@ -112,8 +144,9 @@ class SegmentReader:
         head_end = self._header_size + _CRC24_SIZE
         self._need = head_end
         while len(data) - at >= head_end:
-            length, plain, self_contained = self._header(data, at)
             start = at + head_end
+            header = data[at:start]
+            length, plain, self_contained = _right.get(header) or _parse_header(header)
             end = start + length
             if len(data) < end + _CRC32_SIZE:
                 self._need = end + _CRC32_SIZE - at
@@ -127,23 +160,6 @@ class SegmentReader:
         rest = data[at:]
         self._parts[:] = (rest,) if rest else ()
         self._size = len(rest)
-
-    def _header(self, data: bytes, at: int) -> tuple[int, int, bool]:
-        """Return (length, length after decompression or 0, self-contained)."""
-        size = self._header_size
-        header = data[at : at + size]
-        sent = int.from_bytes(data[at + size : at + size + _CRC24_SIZE], "little")
-        computed = crc24(header)
-        if sent != computed:
-            raise RemoteProtocolError(
-                f"a damaged segment header: its CRC24 says 0x{sent:06x}, "
-                f"its bytes give 0x{computed:06x}"
-            )
-        bits = int.from_bytes(header, "little")
-        length = bits & MAX_PAYLOAD
-        if self._compressor is None:
-            return length, 0, bool(bits >> 17 & 1)
-        return length, bits >> 17 & MAX_PAYLOAD, bool(bits >> 34 & 1)
 
 
 def _check_payload(payload: bytes, checksum: bytes) -> None:

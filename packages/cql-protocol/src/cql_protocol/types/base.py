@@ -189,8 +189,11 @@ def may_be_infinite(code: str, packed: bytes) -> bool:
 
     Big numbers other than floats, such as a Decimal, turn into infinities without an error.
     """
-    positive, negative = _INFINITIES.get(code, (b"", b""))
-    return bool(positive) and (positive in packed or negative in packed)
+    if code not in _INFINITIES:
+        return False
+    positive, negative = _INFINITIES[code]
+    # What the two have in common first: one search is all that most numbers need.
+    return positive[1:] in packed and (positive in packed or negative in packed)
 
 
 def show(value: object) -> str:

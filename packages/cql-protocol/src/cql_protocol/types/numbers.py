@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, DecimalException, Inexact
-from math import isinf
+from math import inf, isinf
 from operator import index
 from struct import Struct
 from struct import error as StructError
@@ -97,7 +97,7 @@ class _FloatType(_PackedType):
         except (StructError, OverflowError, ValueError):
             return self._encode_other(value, self._expected)
         # Numbers such as a Decimal turn into an infinite float without an error.
-        if type(value) is not float and isinf(self._unpack(packed)[0]) and not isinf(value):
+        if type(value) is not float and isinf(self._unpack(packed)[0]) and abs(value) != inf:
             return self._encode_other(value, self._expected)
         return packed
 

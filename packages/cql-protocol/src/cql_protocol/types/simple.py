@@ -39,4 +39,8 @@ class SimpleType(CqlType):
         return self.name.upper()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (INSTANCES.__getitem__, (self.name,))
+        return (_instance, (self.name,))
+
+
+def _instance(name: str) -> SimpleType:
+    return INSTANCES[name]

@@ -25,7 +25,7 @@ class OrderedMap(MutableMapping[_K, _V]):
     """A map that keeps the order of insertion and accepts unhashable keys, such as lists or dicts.
 
     Made like a dict: of a mapping or of pairs, and keywords. Equal to any mapping of the same
-    items; two ordered maps also need the same order, as `collections.OrderedDict` does.
+    items, in whatever order.
     Keys must not be changed while they are in the map.
 
         >>> OrderedMap([({'a': 1}, 'x')])[{'a': 1}]
@@ -96,8 +96,6 @@ class OrderedMap(MutableMapping[_K, _V]):
         return key, value
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, OrderedMap):
-            return list(self._items.values()) == list(other._items.values())
         if not isinstance(other, Mapping):
             return NotImplemented
         missing = object()
