@@ -81,16 +81,18 @@ class Registry:
         return {entry.name for entry in self._entry_points()} | set(self.known)
 
     def _scan(self, name: str) -> EntryPoint | None:
-        matches = {entry.value: entry for entry in self._entry_points() if entry.name == name}
-        if len(matches) > 1:
-            offers = " and ".join(
-                f"{entry.dist.name if entry.dist else '?'} ({value})"
-                for value, entry in sorted(matches.items())
+        # The same distribution may be seen twice, by two entries of sys.path.
+        offers = {
+            (entry.dist.name if entry.dist else "?", entry.value): entry
+            for entry in self._entry_points()
+            if entry.name == name
+        }
+        if len(offers) > 1:
+            who = " and ".join(
+                f"{distribution} ({value})" for distribution, value in sorted(offers)
             )
-            raise PluginError(
-                f"{self.kind} {name!r} is offered twice, by {offers}: uninstall one of them"
-            )
-        return next(iter(matches.values()), None)
+            raise PluginError(f"{self.kind} {name!r} is offered twice, by {who}: uninstall one")
+        return next(iter(offers.values()), None)
 
     def _entry_points(self) -> list[EntryPoint]:
         """Return what the installed distributions offer; scanned once, on first need."""
@@ -101,15 +103,19 @@ class Registry:
         return self._scanned
 
     def _import(self, name: str, target: str) -> Any:
-        module, _, attribute = target.partition(":")
+        module, _, attributes = target.partition("[")[0].partition(":")
         try:
-            return getattr(import_module(module), attribute)
-        except (ImportError, AttributeError) as exc:
+            found: Any = import_module(module.strip())
+            for attribute in filter(None, attributes.strip().split(".")):
+                found = getattr(found, attribute)
+        except Exception as exc:
             cure = self.extras.get(name)
             hint = f": pip install {cure!r}" if cure else ""
             raise PluginError(
-                f"{self.kind} {name!r} ({target}) cannot be loaded: {exc}{hint}"
+                f"{self.kind} {name!r} ({target}) cannot be loaded: "
+                f"{type(exc).__name__}: {exc}{hint}"
             ) from exc
+        return found
 
 
 COMPRESSORS = Registry(

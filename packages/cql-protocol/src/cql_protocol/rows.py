@@ -114,6 +114,8 @@ def _located(
     error: DecodeError,
 ) -> DecodeError:
     """Return the error with the row and column it comes from, by walking there again."""
+    if count * len(readers) * 4 > len(body) - offset:
+        return error  # of the count, not of a cell
     for row in range(count if readers else 0):
         for column, read in enumerate(readers):
             where = f"row {row}, column {column}"

@@ -1,0 +1,57 @@
+"""Fixtures that all tests share: real Cassandra clusters (the code is in ``tests/cassandra``)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.cassandra import Cluster, ClusterPool
+
+# A busy machine makes any example slow; no test of this suite is about time.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
+
+_CLUSTER_FIXTURES = {"cassandra", "clusters"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker of tests that need a real server."""
+    config.addinivalue_line("markers", "integration: needs a real Cassandra (Java 17 and Maven)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that uses a cluster, so that ``-m "not integration"`` leaves none behind."""
+    for item in items:
+        if _CLUSTER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def clusters() -> Iterator[ClusterPool]:
+    """Real clusters by shape: ``clusters.get(ClusterOptions(nodes=3))``, ``clusters.private(…)``.
+
+    Skips where no server can be had, and fails there when ``CI`` is set. With pytest-xdist every
+    worker has clusters of its own, on subnets of their own.
+    """
+    from tests.cassandra import ClusterPool, ServerUnavailable
+    from tests.cassandra.pool import require_server
+
+    try:
+        require_server()
+    except ServerUnavailable as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI is set, and there is no Cassandra: {error}", pytrace=False)
+        pytest.skip(f"no Cassandra: {error}")
+    with ClusterPool() as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def cassandra(clusters: ClusterPool) -> Cluster:
+    """A plain cluster of one node, shared by the whole run: use a keyspace of your own in it."""
+    return clusters.get(pin=True)
