@@ -88,10 +88,10 @@ class Registry:
             if entry.name == name
         }
         if len(offers) > 1:
-            who = " and ".join(
-                f"{distribution} ({value})" for distribution, value in sorted(offers)
+            told = " and ".join(f"{who} ({value})" for who, value in sorted(offers))
+            raise PluginError(
+                f"{self.kind} {name!r} is offered twice, by {told}: uninstall one of them"
             )
-            raise PluginError(f"{self.kind} {name!r} is offered twice, by {who}: uninstall one")
         return next(iter(offers.values()), None)
 
     def _entry_points(self) -> list[EntryPoint]:

@@ -32,6 +32,12 @@ _MS_PER_DAY = 86_400_000
 _NS_PER_DAY = 86_400_000_000_000
 _DATE_OFFSET = 1 << 31
 
+# Filling the slot saves the search for what the value is made of, and most of the time.
+_set_days = vars(Date)["days_from_epoch"].__set__
+_set_nanoseconds = vars(Time)["nanosecond_time"].__set__
+_set_parts = [vars(Duration)[name].__set__ for name in ("months", "days", "nanoseconds")]
+_INT_MAX = (1 << 31) - 1
+
 _long = Struct(">q")
 _unsigned = Struct(">I")
 
@@ -109,12 +115,16 @@ class _DateType(SimpleType):
 
     def _make_reader(self, options: ReadOptions) -> Reader:
         empty, name, unpack = options.empty, self.name, _unsigned.unpack
+        new, date, set_days = object.__new__, Date, _set_days
 
         def read(cell: bytes) -> Any:
             try:
-                return Date(unpack(cell)[0] - _DATE_OFFSET)
+                days = unpack(cell)[0] - _DATE_OFFSET
             except StructError:
                 return bad_size(name, cell, "4") if cell else empty
+            made = new(date)
+            set_days(made, days)
+            return made
 
         return read
 
@@ -133,6 +143,7 @@ class _TimeType(SimpleType):
 
     def _make_reader(self, options: ReadOptions) -> Reader:
         empty, name, unpack = options.empty, self.name, _long.unpack
+        new, time, set_nanoseconds = object.__new__, Time, _set_nanoseconds
 
         def read(cell: bytes) -> Any:
             try:
@@ -141,7 +152,9 @@ class _TimeType(SimpleType):
                 return bad_size(name, cell, "8") if cell else empty
             if not 0 <= nanoseconds < _NS_PER_DAY:
                 raise DecodeError(f"{name}: {nanoseconds} nanoseconds are no time of a day")
-            return Time(nanoseconds)
+            made = new(time)
+            set_nanoseconds(made, nanoseconds)
+            return made
 
         return read
 
@@ -159,6 +172,11 @@ class _DurationType(SimpleType):
 
     def _make_reader(self, options: ReadOptions) -> Reader:
         empty, name = options.empty, self.name
+        new, duration, (set_months, set_days, set_nanoseconds) = (
+            object.__new__,
+            Duration,
+            _set_parts,
+        )
 
         def read(cell: bytes) -> Any:
             if not cell:
@@ -171,6 +189,12 @@ class _DurationType(SimpleType):
                 raise DecodeError(f"{name}: the value ends early") from None
             if at != len(cell):
                 raise DecodeError(f"{name}: {len(cell) - at} bytes follow the value")
+            if months | days | nanoseconds >= 0 and months <= _INT_MAX and days <= _INT_MAX:
+                made = new(duration)
+                set_months(made, months)
+                set_days(made, days)
+                set_nanoseconds(made, nanoseconds)
+                return made
             try:
                 return Duration(months, days, nanoseconds)
             except InvalidValue as error:

@@ -190,4 +190,7 @@ _NUMPY_CODES = {"i": "i4", "q": "i8", "f": "f4", "d": "f8"}
 
 def _is_sequence(value: Any) -> bool:
     # numpy arrays are no Sequence, but are sequences here when they have one dimension.
-    return isinstance(value, (Sequence, array)) or len(getattr(value, "shape", ())) == 1
+    if isinstance(value, (Sequence, array)):
+        return True
+    shape = getattr(value, "shape", None)
+    return isinstance(shape, tuple) and len(shape) == 1
