@@ -69,5 +69,8 @@ def compiled(module: str, name: str, fallback: _T) -> _T:
     """Return `cql_speedups.<module>.<name>`, or `fallback` when Python code is to run."""
     if _extension is None:
         return fallback
-    found: _T = getattr(getattr(_extension, module), name)
+    found: _T | None = getattr(getattr(_extension, module, None), name, None)
+    if found is None:
+        _refuse(os.environ.get(_VARIABLE), f"cql-speedups is broken: it lacks {module}.{name}")
+        return fallback
     return found

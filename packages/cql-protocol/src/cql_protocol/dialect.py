@@ -76,12 +76,17 @@ class ShardingInfo:
             return None
         if not 0 <= shard < shards:
             raise RemoteProtocolError(f"SCYLLA_SHARD={shard}, but SCYLLA_NR_SHARDS={shards}")
+        ignore_msb = _number(supported, "SCYLLA_SHARDING_IGNORE_MSB") or 0
+        if not 0 <= ignore_msb < 64:
+            raise RemoteProtocolError(
+                f"SCYLLA_SHARDING_IGNORE_MSB={ignore_msb}, but a token has 64 bits"
+            )
         return cls(
             shard,
             shards,
             _first(supported, "SCYLLA_PARTITIONER") or "",
             _first(supported, "SCYLLA_SHARDING_ALGORITHM") or "",
-            _number(supported, "SCYLLA_SHARDING_IGNORE_MSB") or 0,
+            ignore_msb,
             _number(supported, "SCYLLA_SHARD_AWARE_PORT"),
             _number(supported, "SCYLLA_SHARD_AWARE_PORT_SSL"),
         )

@@ -89,9 +89,7 @@ class Registry:
         }
         if len(offers) > 1:
             told = " and ".join(f"{who} ({value})" for who, value in sorted(offers))
-            raise PluginError(
-                f"{self.kind} {name!r} is offered twice, by {told}: uninstall one of them"
-            )
+            raise PluginError(f"{self.kind} {name!r} is offered twice, by {told}: uninstall one")
         return next(iter(offers.values()), None)
 
     def _entry_points(self) -> list[EntryPoint]:
