@@ -19,11 +19,6 @@ settings.load_profile("suite")
 _CLUSTER_FIXTURES = {"cassandra", "clusters"}
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker of tests that need a real server."""
-    config.addinivalue_line("markers", "integration: needs a real Cassandra (Java 17 and Maven)")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test that uses a cluster, so that ``-m "not integration"`` leaves none behind."""
     for item in items:

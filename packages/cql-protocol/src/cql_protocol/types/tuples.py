@@ -10,7 +10,7 @@ from struct import error as StructError
 from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import DecodeError, InvalidValue, ValueOutOfRange
-from cql_protocol.identifiers import maybe_escape_name
+from cql_protocol.identifiers import protect_type_name
 from cql_protocol.types.base import (
     MARSHAL,
     NULL_CELL,
@@ -118,7 +118,7 @@ class UserType(CqlType):
         described += [f"{field.encode().hex()}:{each.class_name}" for field, each in pairs]
         super().__init__(
             (keyspace, name, pairs),
-            maybe_escape_name(name),
+            protect_type_name(name),
             f"{MARSHAL}UserType({','.join(described)})",
             code=0x30,
             hashable=all(cql_type.hashable for cql_type in self.field_types),
