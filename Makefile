@@ -21,7 +21,7 @@ prepare = @$(PYTHON) -c pass 2>/dev/null \
 	|| { echo "make $@: $(PYTHON) is missing: install Python 3.11 or newer" >&2; exit 1; }; \
 	$(PYTHON) tools/preflight.py $@ $(1) && $(MAKE) --silent --no-print-directory $(READY)
 
-.PHONY: help demo test check fix fuzz build clean
+.PHONY: help demo test check fix fuzz bench build clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo "make fix     mend what the linter and the formatter can mend"
 	@echo "make demo    start a Cassandra node and talk to it"
 	@echo "make fuzz    feed the decoders random bytes; ARGS goes to the fuzzer"
+	@echo "make bench   measure the codec's kernels, in pure Python and then compiled"
 	@echo "make build   build the wheel and the source archive of each package into dist/"
 	@echo "make clean   remove what the other targets made"
 	@echo "PYTHON=python3.12 chooses another Python than python3."
@@ -53,6 +54,10 @@ demo:
 fuzz:
 	$(call prepare,python compiler)
 	$(HATCH) run fuzz:run $(ARGS)
+
+bench:
+	$(call prepare,python compiler)
+	$(HATCH) run bench $(ARGS)
 
 build:
 	$(call prepare,python compiler)
