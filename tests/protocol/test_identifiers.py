@@ -8,10 +8,8 @@ from hypothesis import strategies as st
 
 from cql_protocol.identifiers import (
     RESERVED_WORDS,
-    UNRESERVED_WORDS,
     escape_name,
     is_valid_name,
-    maybe_escape_name,
     protect_name,
     protect_names,
     protect_type_name,
@@ -82,13 +80,8 @@ def test_user_types_are_not_taken_for_other_types():
         assert protect_type_name(name) == f'"{name}"'
 
 
-def test_the_other_name_of_protect_name():
-    assert maybe_escape_name("A") == '"A"'
-
-
-def test_the_words_are_lower_case_and_in_one_list_only():
-    assert all(re.fullmatch("[a-z_]+", word) for word in RESERVED_WORDS | UNRESERVED_WORDS)
-    assert not RESERVED_WORDS & UNRESERVED_WORDS
+def test_the_words_are_lower_case():
+    assert all(re.fullmatch("[a-z_]+", word) for word in RESERVED_WORDS)
 
 
 @given(st.text())

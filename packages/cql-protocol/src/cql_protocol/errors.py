@@ -290,8 +290,8 @@ class Unavailable(_WithFields):
         super().__init__(summary_message, info)
 
 
-class Timeout(_WithFields):
-    """Replicas did not answer the coordinator in time."""
+class _Coordinated(_WithFields):
+    """An error of a request that the coordinator sent to `required_responses` replicas."""
 
     def __init__(
         self,
@@ -311,6 +311,10 @@ class Timeout(_WithFields):
             **info,
         }
         super().__init__(summary_message, shown)
+
+
+class Timeout(_Coordinated):
+    """Replicas did not answer the coordinator in time."""
 
 
 class ReadTimeout(Timeout):
@@ -342,7 +346,7 @@ class CASWriteUnknown(Timeout):
     """It is unknown whether a conditional write was applied (0x1700)."""
 
 
-class CoordinationFailure(_WithFields):
+class CoordinationFailure(_Coordinated):
     """Replicas answered the coordinator with errors.
 
     `failures` counts them; `error_code_map` (protocol 5) maps the address of each failed
@@ -359,23 +363,16 @@ class CoordinationFailure(_WithFields):
         error_code_map: Mapping[str, int] | None = None,
         **info: object,
     ) -> None:
-        self.consistency = consistency
-        self.required_responses = required_responses
-        self.received_responses = received_responses
         self.failures = failures
         self.error_code_map = error_code_map
-        shown: dict[str, object] = {
-            "consistency": consistency_value_to_name(consistency),
-            "required_responses": required_responses,
-            "received_responses": received_responses,
-            "failures": failures,
-            **info,
-        }
+        info["failures"] = failures
         if error_code_map is not None:
-            shown["error_code_map"] = {
+            info["error_code_map"] = {
                 host: f"0x{code:04x}" for host, code in error_code_map.items()
             }
-        super().__init__(summary_message, shown)
+        super().__init__(
+            summary_message, consistency, required_responses, received_responses, **info
+        )
 
 
 class ReadFailure(CoordinationFailure):

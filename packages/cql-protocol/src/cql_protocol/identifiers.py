@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RESERVED_WORDS",
-    "UNRESERVED_WORDS",
     "escape_name",
     "is_valid_name",
-    "maybe_escape_name",
     "protect_name",
     "protect_names",
     "protect_type_name",
@@ -40,21 +38,6 @@ _RESERVED_BY_SCYLLA = """
     ann cast concurrency empty scylla_clustering_bound scylla_counter_shard_list
     scylla_timeuuid_list_index vector_search_indexing
 """
-_UNRESERVED_BY_CASSANDRA_5 = """
-    access aggregate aggregates all as ascii bigint blob boolean called cidrs cluster clustering
-    columnfamilies compact contains count counter custom datacenters date decimal distinct double
-    duration exists filtering finalfunc float frozen function functions group hashed identity inet
-    initcond input int internals json key keys keyspaces language like list login map masked
-    maxwritetime nologin nosuperuser only options partition password per permission permissions
-    returns role roles select_masked sfunc smallint static storage stype superuser tables text
-    time timestamp timeuuid tinyint trigger ttl tuple type types unmask user users uuid values
-    varchar varint vector writetime
-"""
-_UNRESERVED_BY_SCYLLA = """
-    attach attached bypass cache detach effective for large_data_guardrails level levels
-    mutation_fragments passwords prune reducefunc service service_level service_levels shares
-    timeout
-"""
 
 # What an unquoted user type cannot be called: the types themselves, and more of the server's own.
 _NO_TYPE_NAMES = """
@@ -69,9 +52,6 @@ RESERVED_WORDS = frozenset(
     f"{_RESERVED_BY_SCYLLA}".split()
 )
 """Words that cannot be names without quotes, in lower case."""
-
-UNRESERVED_WORDS = frozenset(f"{_UNRESERVED_BY_CASSANDRA_5} {_UNRESERVED_BY_SCYLLA}".split())
-"""Words of the grammar that can be names all the same, in lower case."""
 
 _is_plain = re.compile(r"[a-z][a-z0-9_]*").fullmatch
 
@@ -103,7 +83,6 @@ def protect_name(name: str) -> str:
     return name if is_valid_name(name) else escape_name(name)
 
 
-maybe_escape_name = protect_name
 
 
 def protect_type_name(name: str) -> str:

@@ -208,9 +208,20 @@ def write_long_string(value: str) -> bytes:
     return pack_int(len(raw)) + raw
 
 
+def _not_bytes(value: object, allowed: str) -> LocalProtocolError:
+    return LocalProtocolError(
+        f"a value must be {allowed}, not {type(value).__name__}: encode it by its type first"
+    )
+
+
 def write_bytes(value: bytes | None) -> bytes:
     """Write [bytes]; None becomes null."""
-    return NULL if value is None else pack_int(len(value)) + value
+    if value is None:
+        return NULL
+    try:
+        return pack_int(len(value)) + value
+    except TypeError:
+        raise _not_bytes(value, "bytes or None") from None
 
 
 def write_value(value: Value) -> bytes:
@@ -222,19 +233,21 @@ def write_value(value: Value) -> bytes:
     try:
         return pack_int(len(value)) + value  # type: ignore[arg-type, operator]
     except TypeError:
-        raise LocalProtocolError(
-            f"a [value] must be bytes, None or UNSET, not {type(value).__name__}: "
-            "encode it by its type first"
-        ) from None
+        raise _not_bytes(value, "bytes, None or UNSET") from None
 
 
 def write_short_bytes(value: bytes) -> bytes:
     """Write [short bytes]."""
-    return _fits_short(len(value), "[short bytes] with a length") + value
+    try:
+        return _fits_short(len(value), "[short bytes] with a length") + value
+    except TypeError:
+        raise _not_bytes(value, "bytes") from None
 
 
 def write_string_list(values: Sequence[str]) -> bytes:
     """Write a [string list]."""
+    if isinstance(values, str):
+        raise LocalProtocolError(f"the text {values!r} where a list of texts must be")
     return _write_items("[string list]", len(values), map(write_string, values))
 
 
@@ -265,7 +278,7 @@ def write_inetaddr(address: str) -> bytes:
     from ipaddress import ip_address
 
     try:
-        raw = ip_address(address).packed
+        raw = ip_address(str(address)).packed
     except ValueError as exc:
         raise LocalProtocolError(f"not an IP address: {exc}") from None
     return pack_byte(len(raw)) + raw
@@ -273,4 +286,6 @@ def write_inetaddr(address: str) -> bytes:
 
 def write_inet(address: str, port: int) -> bytes:
     """Write an [inet] from the address's text and the port."""
+    if port not in range(1 << 16):
+        raise LocalProtocolError(f"port {port!r} is not an integer of 0…65535")
     return write_inetaddr(address) + pack_int(port)

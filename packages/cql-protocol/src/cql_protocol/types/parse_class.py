@@ -104,12 +104,15 @@ class _Parser:
         simple = TYPES_BY_CLASS.get(short)
         if simple is not None and not self.text.startswith("(", self.at):
             return simple
-        read = _READERS.get(short)
-        if read is None:
+        if short in _AROUND_ONE:
+            self.expect("(")
+            found = _AROUND_ONE[short](self.type(depth + 1))
+        elif short in _READERS:
+            self.expect("(")
+            found = _READERS[short](self, depth + 1)
+        else:
             self.skip_parameters()
             return _foreign(name, self.text[start : self.at].rstrip())
-        self.expect("(")
-        found = read(self, depth + 1)
         self.expect(")")
         return found
 
@@ -145,22 +148,6 @@ class _Parser:
             return bytes.fromhex(word).decode()
         except ValueError:
             raise InvalidTypeName(f"{show(self.text)}: {show(word)} is no name in hex") from None
-
-    def list_type(self, depth: int) -> CqlType:
-        """Read the parameter of ListType."""
-        return ListType(self.type(depth))
-
-    def set_type(self, depth: int) -> CqlType:
-        """Read the parameter of SetType."""
-        return SetType(self.type(depth))
-
-    def frozen_type(self, depth: int) -> CqlType:
-        """Read the parameter of FrozenType."""
-        return FrozenType(self.type(depth))
-
-    def reversed_type(self, depth: int) -> CqlType:
-        """Read the parameter of ReversedType."""
-        return ReversedType(self.type(depth))
 
     def map_type(self, depth: int) -> CqlType:
         """Read the parameters of MapType."""
@@ -209,14 +196,16 @@ class _Parser:
         return DynamicCompositeType(aliases)
 
 
+_AROUND_ONE: dict[str, Callable[[CqlType], CqlType]] = {
+    "FrozenType": FrozenType,
+    "ListType": ListType,
+    "ReversedType": ReversedType,
+    "SetType": SetType,
+}
 _READERS: dict[str, Callable[[_Parser, int], CqlType]] = {
     "CompositeType": _Parser.composite_type,
     "DynamicCompositeType": _Parser.dynamic_composite_type,
-    "FrozenType": _Parser.frozen_type,
-    "ListType": _Parser.list_type,
     "MapType": _Parser.map_type,
-    "ReversedType": _Parser.reversed_type,
-    "SetType": _Parser.set_type,
     "TupleType": _Parser.tuple_type,
     "UserType": _Parser.user_type,
     "VectorType": _Parser.vector_type,

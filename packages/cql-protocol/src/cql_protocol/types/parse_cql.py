@@ -119,25 +119,16 @@ class _Parser:
 
     def parameters(self, word: str, depth: int) -> CqlType:
         """Read what stands between < and > after `word`."""
-        read = _READERS.get(word)
-        if read is None:
+        if word in _AROUND_ONE:
+            self.next()
+            found = _AROUND_ONE[word](self.type(depth))
+        elif word in _READERS:
+            self.next()
+            found = _READERS[word](self, depth)
+        else:
             raise InvalidTypeName(f"{show(self.text)} is no CQL type: {word} has no parameters")
-        self.next()
-        found = read(self, depth)
         self.expect(">")
         return found
-
-    def list_type(self, depth: int) -> CqlType:
-        """Read the parameter of a list."""
-        return ListType(self.type(depth))
-
-    def set_type(self, depth: int) -> CqlType:
-        """Read the parameter of a set."""
-        return SetType(self.type(depth))
-
-    def frozen_type(self, depth: int) -> CqlType:
-        """Read the parameter of frozen."""
-        return FrozenType(self.type(depth))
 
     def map_type(self, depth: int) -> CqlType:
         """Read the parameters of a map."""
@@ -186,11 +177,13 @@ class _Parser:
         return found
 
 
+_AROUND_ONE: dict[str, Callable[[CqlType], CqlType]] = {
+    "frozen": FrozenType,
+    "list": ListType,
+    "set": SetType,
+}
 _READERS: dict[str, Callable[[_Parser, int], CqlType]] = {
-    "frozen": _Parser.frozen_type,
-    "list": _Parser.list_type,
     "map": _Parser.map_type,
-    "set": _Parser.set_type,
     "tuple": _Parser.tuple_type,
     "vector": _Parser.vector_type,
 }

@@ -6,14 +6,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import DecodeError, ValueOutOfRange
-from cql_protocol.types.base import show
+from cql_protocol.types.base import CqlType, show
 from cql_protocol.types.simple import SimpleType
 
 if TYPE_CHECKING:
     from cql_protocol.types.base import Reader
     from cql_protocol.types.options import ReadOptions
 
-__all__ = ["ASCII", "BLOB", "TEXT"]
+__all__ = ["ASCII", "BLOB", "TEXT", "BytesType"]
 
 
 class _TextType(SimpleType):
@@ -48,7 +48,9 @@ class _TextType(SimpleType):
         return read
 
 
-class _BlobType(SimpleType):
+class BytesType(CqlType):
+    """A type whose values are the bytes as they are."""
+
     __slots__ = ()
 
     def encode(self, value: Any) -> bytes:
@@ -64,6 +66,10 @@ class _BlobType(SimpleType):
             return cell
 
         return read
+
+
+class _BlobType(BytesType, SimpleType):
+    __slots__ = ()
 
 
 class _AsciiType(_TextType):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cql_protocol.errors import DecodeError
 from cql_protocol.types.base import MARSHAL, CqlType, put
 from cql_protocol.types.simple import SimpleType
+from cql_protocol.types.texts import BytesType
 
 if TYPE_CHECKING:
     from cql_protocol.types.base import Reader
@@ -63,7 +64,7 @@ class ReversedType(_Wrapper):
         super().__init__(inner, inner.name, "ReversedType")
 
 
-class CustomType(CqlType):
+class CustomType(BytesType):
     """A type of a class of the server that is not known here: bytes go through as they are.
 
     `class_name` is the class with its package and parameters, as the server writes it.
@@ -73,18 +74,6 @@ class CustomType(CqlType):
 
     def __init__(self, class_name: str) -> None:
         super().__init__((class_name,), f"'{class_name}'", class_name)
-
-    def encode(self, value: Any) -> bytes:
-        """Return bytes, or what a bytearray or a memoryview holds."""
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return bytes(value)
-        return self._encode_other(value, "bytes")
-
-    def _make_reader(self, options: ReadOptions) -> Reader:
-        def read(cell: bytes) -> Any:
-            return cell
-
-        return read
 
 
 class EmptyType(SimpleType):

@@ -1,0 +1,196 @@
+"""Who may import whom: between the packages, and within cql_protocol."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture import source
+from tests.architecture.source import (
+    IMPORT_NAMES,
+    Import,
+    imports_of,
+    modules,
+    pyproject,
+)
+
+MAY_IMPORT = {
+    "cql-protocol": set(),
+    "cql-speedups": {"cql-protocol"},
+    "cql-driver": {"cql-protocol"},
+    "cql-reactors": {"cql-driver", "cql-protocol"},
+    "cqlengine": {"cql-driver", "cql-protocol"},
+    "cql-compat": {"cql-driver", "cql-protocol", "cql-reactors", "cqlengine"},
+}
+"""The arrows between the packages. Nothing else holds them together but names in entry points."""
+
+AGAINST_THE_ARROWS = {("cql_protocol._accel", "cql_speedups")}
+"""The one place that looks for the compiled twin; it lives without it."""
+
+FORBIDDEN_IN_PROTOCOL = {"asyncio", "logging", "selectors", "socket", "ssl", "threading"}
+FORBIDDEN_IN_PROTOCOL |= {"_socket", "_ssl", "_thread", "concurrent", "multiprocessing", "select"}
+FORBIDDEN_IN_PROTOCOL |= {"socketserver", "queue", "subprocess"}
+
+SLOW_IN_PROTOCOL = {"dataclasses", "inspect", "numpy"}
+"""Modules whose import alone costs as much as a good part of cql_protocol."""
+
+PLUGIN_PLACES = {
+    ("cql_protocol.compression.lz4", "lz4"),
+    ("cql_protocol.compression.snappy", "cramjam"),
+    ("cql_protocol.geo", "geomet"),
+}
+"""Third-party libraries, each with the module or package that an extra of its own serves."""
+
+LAZY_IN_PROTOCOL = {"importlib.metadata"}
+"""What costs too much to be imported with cql_protocol, and is looked at only when asked for."""
+
+
+def _root(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _is_within(module: str, place: str) -> bool:
+    return module == place or module.startswith(place + ".")
+
+
+@pytest.mark.parametrize("distribution", IMPORT_NAMES)
+def test_packages_import_along_the_arrows_only(distribution: str) -> None:
+    allowed = {IMPORT_NAMES[name] for name in {distribution, *MAY_IMPORT[distribution]}}
+    forbidden = set(IMPORT_NAMES.values()) - allowed
+    wrong = [
+        str(found)
+        for found in imports_of(distribution)
+        if _root(found.target) in forbidden
+        and (found.importer, _root(found.target)) not in AGAINST_THE_ARROWS
+    ]
+    assert wrong == []
+
+
+def test_the_exception_is_an_import_when_asked_and_nowhere_else() -> None:
+    against = [
+        (found.importer, found.target, found.when)
+        for found in imports_of("cql-protocol")
+        if _root(found.target) == "cql_speedups"
+    ]
+    assert against == [("cql_protocol._accel", "cql_speedups", "call")]
+
+
+@pytest.mark.parametrize("distribution", IMPORT_NAMES)
+def test_declared_dependencies_are_the_arrows(distribution: str) -> None:
+    declared = _dependencies(distribution)
+    imported = {
+        name
+        for name, root in IMPORT_NAMES.items()
+        if name != distribution
+        and any(
+            _root(found.target) == root and found.when != "typing"
+            for found in imports_of(distribution)
+            if (found.importer, root) not in AGAINST_THE_ARROWS
+        )
+    }
+    assert declared <= MAY_IMPORT[distribution]
+    assert imported <= declared | _reached(declared)
+
+
+def _dependencies(distribution: str) -> set[str]:
+    declared = pyproject(distribution)["project"]["dependencies"]
+    return {text.partition("==")[0] for text in declared}
+
+
+def _reached(distributions: set[str]) -> set[str]:
+    """Return what the distributions bring along."""
+    return set().union(*map(_dependencies, distributions))
+
+
+def test_cql_protocol_does_no_io_of_its_own() -> None:
+    wrong = [
+        str(found)
+        for found in imports_of("cql-protocol")
+        if _root(found.target) in FORBIDDEN_IN_PROTOCOL
+    ]
+    assert wrong == []
+
+
+def test_cql_protocol_uses_nothing_slow_to_import() -> None:
+    wrong = [
+        str(found)
+        for found in imports_of("cql-protocol")
+        if _root(found.target) in SLOW_IN_PROTOCOL
+    ]
+    assert wrong == []
+
+
+def test_cql_protocol_never_sleeps() -> None:
+    for name, path in modules("cql-protocol").items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            named = isinstance(node, ast.Attribute) and node.attr == "sleep"
+            named = named or (
+                isinstance(node, ast.ImportFrom) and any(a.name == "sleep" for a in node.names)
+            )
+            assert not named, f"{name}:{getattr(node, 'lineno', 0)} sleeps"
+
+
+def test_cql_protocol_scans_metadata_only_when_asked() -> None:
+    wrong = [
+        str(found)
+        for found in imports_of("cql-protocol")
+        if any(_is_within(found.target, lazy) for lazy in LAZY_IN_PROTOCOL)
+        and (found.when == "import" or found.importer != "cql_protocol.registry")
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("distribution", IMPORT_NAMES)
+def test_third_party_libraries_stay_in_the_plugins_of_extras(distribution: str) -> None:
+    ours = set(IMPORT_NAMES.values()) | set(sys.stdlib_module_names) | {"cpython", "libc"}
+    wrong = [
+        str(found)
+        for found in imports_of(distribution)
+        if _root(found.target) not in ours and not _is_plugin(found)
+    ]
+    assert wrong == []
+
+
+def _is_plugin(found: Import) -> bool:
+    return any(
+        _is_within(found.importer, place) and _root(found.target) == library
+        for place, library in PLUGIN_PLACES
+    )
+
+
+@pytest.mark.parametrize(("place", "library"), sorted(PLUGIN_PLACES))
+def test_each_plugin_place_uses_its_library(place: str, library: str) -> None:
+    """A rule for a place that is gone would let the library in unseen elsewhere."""
+    assert any(
+        _is_within(found.importer, place) and _root(found.target) == library
+        for found in imports_of("cql-protocol")
+    )
+
+
+def test_the_rules_see_imports_in_every_form(tmp_path: Path) -> None:
+    """The reader itself: in functions, under TYPE_CHECKING, relative, by name, and in Cython."""
+    code = (
+        "import socket, os.path\n"
+        "if TYPE_CHECKING:\n    import ssl\nelse:\n    import queue\n"
+        "class C:\n    from .. import up\n"
+        "def f():\n    from .sub import thing\n    import_module('asyncio')\n"
+    )
+    fake = tmp_path / "fake.py"
+    fake.write_text(code)
+    found = {(i.target, i.when) for i in source._python_imports("cql_protocol.a.fake", fake)}
+    assert found == {
+        ("socket", "import"),
+        ("os.path", "import"),
+        ("ssl", "typing"),
+        ("queue", "import"),
+        ("cql_protocol.up", "import"),
+        ("cql_protocol.a.sub.thing", "call"),
+        ("asyncio", "call"),
+    }
+    kernel = tmp_path / "kernel.pyx"
+    kernel.write_text("from libc.math cimport sin\ncimport cython\ndef f():\n    import numpy\n")
+    cython = {(i.target, i.when) for i in source._cython_imports("cql_speedups.kernel", kernel)}
+    assert cython == {("libc.math", "import"), ("cython", "import"), ("numpy", "call")}
