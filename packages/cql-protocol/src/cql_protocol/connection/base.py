@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cql_protocol.compression import SegmentCompressor
 from cql_protocol.connection.states import State
+from cql_protocol.dialect import Dialect
 from cql_protocol.errors import (
     FrameTooLarge,
     LocalProtocolError,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cql_protocol.compression import Compressor
-    from cql_protocol.dialect import Dialect
 
 __all__ = ["DEFAULT_MAX_FRAME_SIZE", "HEADER_SIZE", "Connection", "Inbox"]
 
@@ -174,12 +174,16 @@ class Connection:
             raise RemoteProtocolError("a compressed frame, but no compression was agreed")
         return self.compressor.decompress(body, self.max_frame_size)
 
-    def _use_segments(self) -> None:
-        """Change over to segments, if this version has them.
+    def _settle(self, accepted: bool) -> None:
+        """Take over what STARTUP asked for, or forget it, now that it is answered.
 
-        What is left of the bytes at hand is segments already.
+        Versions with segments change over to them: what is left of the bytes at hand is
+        segments already.
         """
-        if self.version >= 5 and self._segments_in is None:
+        if not accepted:
+            self.compressor = None
+            self.dialect = Dialect(self.version)
+        elif self.version >= 5 and self._segments_in is None:
             compressor = self.compressor
             assert compressor is None or isinstance(compressor, SegmentCompressor)
             self._segments_in = SegmentReader(compressor)

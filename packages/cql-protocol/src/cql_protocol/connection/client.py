@@ -264,10 +264,7 @@ class ClientConnection(Connection):
         if isinstance(response, Supported):
             self.features = Features.from_supported(response.options)
         elif before is State.STARTING:
-            if opcode == opcodes.ERROR:
-                self.compressor = None
-            else:
-                self._use_segments()
+            self._settle(accepted=opcode != opcodes.ERROR)
 
     def _foreign_version(self, version: int, opcode: int, body: bytes) -> None:
         """Handle a frame of another version: the server refusing ours, or nonsense."""

@@ -127,8 +127,8 @@ class ServerConnection(Connection):
         if isinstance(response, Event):
             stream = -1
         frame = self._frame(0x80, flags, stream, opcode, body)
-        if self.state is State.STARTING and opcode not in (opcodes.SUPPORTED, opcodes.ERROR):
-            self._use_segments()
+        if self.state is State.STARTING and opcode != opcodes.SUPPORTED:
+            self._settle(accepted=opcode != opcodes.ERROR)
         self.state = following
         return frame
 
