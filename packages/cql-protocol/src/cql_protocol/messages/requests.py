@@ -149,7 +149,7 @@ class Execute(Request):
     """Runs a prepared statement (spec section 4.1.6).
 
     `result_metadata_id` is the id of the result metadata the client holds; it is sent
-    where the dialect has it (protocol 5, or ScyllaDB's extension), and b"" makes the
+    where the dialect has it (protocol 5, or ScyllaDB's extension), and None makes the
     server send its metadata.
     """
 
@@ -177,7 +177,7 @@ class Execute(Request):
     def decode(cls, reader: Reader, dialect: Dialect) -> Execute:
         """Read the body."""
         query_id = reader.short_bytes()
-        metadata_id = reader.short_bytes() if dialect.metadata_id else None
+        metadata_id = reader.short_bytes() or None if dialect.metadata_id else None
         return cls(query_id, QueryParameters.decode(reader, dialect), metadata_id)
 
 
