@@ -26,7 +26,15 @@ def test_the_readmes_example(cassandra: Cluster) -> None:
 def test_the_sans_io_demo(cassandra: Cluster) -> None:
     demo = ROOT / "examples" / "sans_io.py"
     done = subprocess.run(
-        [sys.executable, str(demo), cassandra.contact_points[0], "--rows", "2000", "--version", "4"],
+        [
+            sys.executable,
+            str(demo),
+            cassandra.contact_points[0],
+            "--rows",
+            "2000",
+            "--version",
+            "4",
+        ],
         capture_output=True,
         text=True,
         timeout=120,
