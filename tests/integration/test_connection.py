@@ -144,7 +144,6 @@ def test_a_version_that_the_server_refuses(connect: Connect, version: int, byte:
 
 
 @pytest.mark.parametrize("byte", [0x01, 0x02])
-@pytest.mark.xfail(reason="the shorter header of protocol 1 and 2 is not understood", strict=True)
 def test_a_refusal_in_the_frame_of_an_old_version(connect: Connect, byte: int) -> None:
     """Frames of protocol 1 and 2 have a header of eight bytes; old servers answer so."""
     _, error = answer_to_version(connect((5, False)), 5, byte)
@@ -178,7 +177,6 @@ def test_a_startup_that_is_refused_can_be_repeated(
 
 
 @pytest.mark.parametrize("compression", [False, "lz4"])
-@pytest.mark.xfail(reason="a refused STARTUP leaves a connection that seems usable", strict=True)
 def test_a_startup_that_is_refused_ends_a_connection_of_protocol_5(
     connect: Connect, compression: bool | str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -25,67 +26,44 @@ def listener(client: Client, combination: Combination) -> Iterator[Client]:
         yield listener
 
 
+FUNCTION = (
+    "CREATE OR REPLACE FUNCTION $ks.fun (a int, b list<text>, c pair) "
+    "CALLED ON NULL INPUT RETURNS int LANGUAGE java AS 'return 1;'"
+)
+STATE = (
+    "CREATE FUNCTION $ks.state (s bigint, v int) "
+    "CALLED ON NULL INPUT RETURNS bigint LANGUAGE java AS 'return s + v;'"
+)
+AGGREGATE = "CREATE AGGREGATE $ks.total (int) SFUNC state STYPE bigint INITCOND 0"
+ARGUMENTS = ["int", "list<text>", "pair"]
+
+CHANGES: list[tuple[Any, ...]] = [
+    (f"CREATE KEYSPACE $ks WITH replication = {REPLICATION}", "CREATED", "KEYSPACE"),
+    ("ALTER KEYSPACE $ks WITH durable_writes = false", "UPDATED", "KEYSPACE"),
+    ("CREATE TYPE $ks.pair (one int, two text)", "CREATED", "TYPE", "pair"),
+    ("ALTER TYPE $ks.pair ADD three int", "UPDATED", "TYPE", "pair"),
+    ('CREATE TABLE $ks."Mixed" (pk int PRIMARY KEY, v frozen<pair>)', "CREATED", "TABLE", "Mixed"),
+    ('ALTER TABLE $ks."Mixed" ADD w int', "UPDATED", "TABLE", "Mixed"),
+    ('CREATE INDEX ON $ks."Mixed" (w)', "UPDATED", "TABLE", "Mixed"),
+    (FUNCTION, "CREATED", "FUNCTION", "fun", ARGUMENTS),
+    (FUNCTION.replace("return 1", "return 2"), "UPDATED", "FUNCTION", "fun", ARGUMENTS),
+    (STATE, "CREATED", "FUNCTION", "state", ["bigint", "int"]),
+    (AGGREGATE, "CREATED", "AGGREGATE", "total", ["int"]),
+    ("DROP AGGREGATE $ks.total (int)", "DROPPED", "AGGREGATE", "total", ["int"]),
+    ("DROP FUNCTION $ks.state", "DROPPED", "FUNCTION", "state", ["bigint", "int"]),
+    ("DROP FUNCTION $ks.fun(int, list<text>, pair)", "DROPPED", "FUNCTION", "fun", ARGUMENTS),
+    ('DROP TABLE $ks."Mixed"', "DROPPED", "TABLE", "Mixed"),
+    ("DROP TYPE $ks.pair", "DROPPED", "TYPE", "pair"),
+    ("DROP KEYSPACE $ks", "DROPPED", "KEYSPACE"),
+]
+"""Statements in an order that can be run, with what each of them changes."""
+
+
 def changes(keyspace: str) -> list[tuple[str, SchemaChange]]:
-    """Return statements and what each of them changes, in an order that can be run."""
-    arguments = ["int", "list<text>", "pair"]
-    function = (
-        f"CREATE OR REPLACE FUNCTION {keyspace}.fun (a int, b list<text>, c pair) "
-        "CALLED ON NULL INPUT RETURNS int LANGUAGE java AS 'return 1;'"
-    )
-    state = (
-        f"CREATE FUNCTION {keyspace}.state (s bigint, v int) "
-        "CALLED ON NULL INPUT RETURNS bigint LANGUAGE java AS 'return s + v;'"
-    )
-    signature = f"{keyspace}.fun(int, list<text>, pair)"
-
-    def change(kind: str, target: str, *rest: object) -> SchemaChange:
-        return SchemaChange(kind, target, keyspace, *rest)  # type: ignore[arg-type]
-
+    """Return the statements for this keyspace, and what each of them changes."""
     return [
-        (
-            f"CREATE KEYSPACE {keyspace} WITH replication = {REPLICATION}",
-            change("CREATED", "KEYSPACE"),
-        ),
-        (
-            f"ALTER KEYSPACE {keyspace} WITH durable_writes = false",
-            change("UPDATED", "KEYSPACE"),
-        ),
-        (
-            f"CREATE TYPE {keyspace}.pair (one int, two text)",
-            change("CREATED", "TYPE", "pair"),
-        ),
-        (f"ALTER TYPE {keyspace}.pair ADD three int", change("UPDATED", "TYPE", "pair")),
-        (
-            f'CREATE TABLE {keyspace}."Mixed" (pk int PRIMARY KEY, v frozen<pair>)',
-            change("CREATED", "TABLE", "Mixed"),
-        ),
-        (f'ALTER TABLE {keyspace}."Mixed" ADD w int', change("UPDATED", "TABLE", "Mixed")),
-        (
-            f'CREATE INDEX ON {keyspace}."Mixed" (w)',
-            change("UPDATED", "TABLE", "Mixed"),
-        ),
-        (function, change("CREATED", "FUNCTION", "fun", arguments)),
-        (
-            function.replace("return 1", "return 2"),
-            change("UPDATED", "FUNCTION", "fun", arguments),
-        ),
-        (state, change("CREATED", "FUNCTION", "state", ["bigint", "int"])),
-        (
-            f"CREATE AGGREGATE {keyspace}.total (int) SFUNC state STYPE bigint INITCOND 0",
-            change("CREATED", "AGGREGATE", "total", ["int"]),
-        ),
-        (
-            f"DROP AGGREGATE {keyspace}.total (int)",
-            change("DROPPED", "AGGREGATE", "total", ["int"]),
-        ),
-        (
-            f"DROP FUNCTION {keyspace}.state",
-            change("DROPPED", "FUNCTION", "state", ["bigint", "int"]),
-        ),
-        (f"DROP FUNCTION {signature}", change("DROPPED", "FUNCTION", "fun", arguments)),
-        (f'DROP TABLE {keyspace}."Mixed"', change("DROPPED", "TABLE", "Mixed")),
-        (f"DROP TYPE {keyspace}.pair", change("DROPPED", "TYPE", "pair")),
-        (f"DROP KEYSPACE {keyspace}", change("DROPPED", "KEYSPACE")),
+        (statement.replace("$ks", keyspace), SchemaChange(kind, target, keyspace, *rest))
+        for statement, kind, target, *rest in CHANGES
     ]
 
 

@@ -83,8 +83,6 @@ def protect_name(name: str) -> str:
     return name if is_valid_name(name) else escape_name(name)
 
 
-
-
 def protect_type_name(name: str) -> str:
     """Return the name of a user type as `protect_name` does, quoting names of other types too.
 

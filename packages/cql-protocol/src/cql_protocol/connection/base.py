@@ -9,6 +9,7 @@ from cql_protocol.compression import SegmentCompressor
 from cql_protocol.connection.states import State
 from cql_protocol.dialect import Dialect
 from cql_protocol.errors import (
+    DriverException,
     FrameTooLarge,
     LocalProtocolError,
     RemoteProtocolError,
@@ -174,15 +175,18 @@ class Connection:
             raise RemoteProtocolError("a compressed frame, but no compression was agreed")
         return self.compressor.decompress(body, self.max_frame_size)
 
-    def _settle(self, accepted: bool) -> None:
+    def _settle(self, refusal: DriverException | None) -> None:
         """Take over what STARTUP asked for, or forget it, now that it is answered.
 
-        Versions with segments change over to them: what is left of the bytes at hand is
-        segments already.
+        From version 5 on both sides change over to segments: what is left of the bytes at
+        hand is segments already. Servers do so even when they refuse, so that no second
+        STARTUP can follow; up to version 4 one can.
         """
-        if not accepted:
+        if refusal is not None:
             self.compressor = None
             self.dialect = Dialect(self.version)
+            if self.version >= 5:
+                self.close(refusal)
         elif self.version >= 5 and self._segments_in is None:
             compressor = self.compressor
             assert compressor is None or isinstance(compressor, SegmentCompressor)

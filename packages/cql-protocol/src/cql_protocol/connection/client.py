@@ -211,6 +211,8 @@ class ClientConnection(Connection):
         segmented = self._segments_in
         while size - at >= HEADER_SIZE:
             version, flags, stream, opcode, length = unpack_header(data, at)
+            if version != answer and self._ended_by(version):
+                return
             start = at + HEADER_SIZE
             if not 0 <= length <= limit:
                 self._check_length(length)
@@ -264,22 +266,39 @@ class ClientConnection(Connection):
         if isinstance(response, Supported):
             self.features = Features.from_supported(response.options)
         elif before is State.STARTING:
-            self._settle(accepted=opcode != opcodes.ERROR)
+            self._settle(response if isinstance(response, DriverException) else None)
 
-    def _foreign_version(self, version: int, opcode: int, body: bytes) -> None:
-        """Handle a frame of another version: the server refusing ours, or nonsense."""
+    def _ended_by(self, version: int) -> bool:
+        """Check a frame of another version: it can only be the server refusing ours.
+
+        Returns whether the connection is over, since the rest cannot be read: the frames of
+        version 1 and 2 have a shorter header.
+        """
         offered = version & 0x7F
         if not version & 0x80:
             raise RemoteProtocolError(f"a request frame (0x{version:02x}) from the server")
-        if opcode != opcodes.ERROR or self.state not in (State.NEW, State.STARTING):
+        if self.state not in (State.NEW, State.STARTING):
             raise RemoteProtocolError(
                 f"a frame of protocol {offered} on a connection of protocol {self.version}"
             )
+        if offered < 3:
+            self.close(self._unsupported(f"the server speaks protocol {offered} only", offered))
+            return True
+        return False
+
+    def _foreign_version(self, version: int, opcode: int, body: bytes) -> None:
+        """End the connection that a server refused in its own version."""
+        if opcode != opcodes.ERROR:
+            raise RemoteProtocolError(f"{opcodes.NAMES.get(opcode, opcode)} of another version")
         refusal = decode_response(opcode, 0, body, self.dialect)
-        error = ProtocolVersionUnsupported(str(refusal))
+        error = self._unsupported(str(refusal), version & 0x7F)
         error.code = getattr(refusal, "code", None)
-        error.requested, error.offered = self.version, offered
         self.close(error)
+
+    def _unsupported(self, message: str, offered: int) -> ProtocolVersionUnsupported:
+        error = ProtocolVersionUnsupported(message)
+        error.requested, error.offered = self.version, offered
+        return error
 
     def _tell(self, receiver: Receiver, stream: int, response: object) -> None:
         """Give a receiver its answer; what it raises must not harm the others."""

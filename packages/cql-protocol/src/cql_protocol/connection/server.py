@@ -127,9 +127,9 @@ class ServerConnection(Connection):
         if isinstance(response, Event):
             stream = -1
         frame = self._frame(0x80, flags, stream, opcode, body)
-        if self.state is State.STARTING and opcode != opcodes.SUPPORTED:
-            self._settle(accepted=opcode != opcodes.ERROR)
-        self.state = following
+        before, self.state = self.state, following
+        if before is State.STARTING and opcode != opcodes.SUPPORTED:
+            self._settle(response if isinstance(response, DriverException) else None)
         return frame
 
     def next_event(self) -> RequestReceived | BadRequest | None:

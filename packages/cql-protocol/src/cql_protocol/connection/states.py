@@ -72,7 +72,7 @@ RESPONSES: dict[State, dict[int, State]] = {
     },
     _CLOSED: {},
 }
-"""state → response → state afterwards; an ERROR to STARTUP lets the client try again"""
+"""state → response → state afterwards; up to version 4 a refused STARTUP can be sent again"""
 
 
 def after_request(state: State, opcode: int) -> State:

@@ -220,8 +220,9 @@ class MapType(CqlType):
         empty, name = options.empty, self.name
         read_key, read_value = self.key.reader(options), self.value.reader(options)
         made_elsewhere = options.map_factory or options.set_factory or options.udt_classes
-        # Keys known to have a hash go straight into a dict, others into pairs first.
-        direct = self.key.hashable and not made_elsewhere
+        # Keys known to have a hash go straight into a dict, others into pairs first. So do those
+        # that differ to the server and can be equal to Python: -0.0 and 0.0.
+        direct = self.key.hashable and not made_elsewhere and not _holds_floats(self.key)
         finish = options.map_factory or self._map_of
 
         def read(cell: bytes) -> Any:
@@ -262,19 +263,28 @@ class MapType(CqlType):
 
     def _map_of(self, pairs: list[tuple[Any, Any]]) -> Any:
         try:
-            return dict(pairs)
+            made = dict(pairs)
         except TypeError:
-            made: OrderedMapSerializedKey[Any, Any] = OrderedMapSerializedKey(self.key)
-            made.update(pairs)
+            made = {}
+        if len(made) == len(pairs):
             return made
+        ordered: OrderedMapSerializedKey[Any, Any] = OrderedMapSerializedKey(self.key)
+        ordered.update(pairs)
+        return ordered
+
+
+def _holds_floats(cql_type: CqlType) -> bool:
+    return cql_type.struct_code in ("f", "d") or any(map(_holds_floats, cql_type.children))
 
 
 def _set_of(elements: list[Any]) -> Any:
     # Tried, not asked of the type: classes of the application may or may not have a hash.
     try:
-        return set(elements)
+        made = set(elements)
     except TypeError:
         return SortedSet.of_distinct(elements)
+    # What differs to the server can be equal to Python: -0.0 and 0.0.
+    return made if len(made) == len(elements) else SortedSet.of_distinct(elements)
 
 
 def _join(cells: list[bytes | None], count: int | None = None) -> bytes:

@@ -41,7 +41,8 @@ class SortedSet(MutableSet[_T]):
 
     def _fill(self, items: list[_T], distinct: bool) -> None:
         ordered = _in_strict_order(items)
-        if ordered is not None:
+        # What is known to be distinct stays so, even if Python holds it to be equal: -0.0, 0.0.
+        if ordered is not None and (len(ordered) == len(items) or not distinct):
             self._items = ordered
             return
         self._sorted = False
