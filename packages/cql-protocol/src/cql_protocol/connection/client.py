@@ -50,7 +50,10 @@ class Answer(_Record):
 
 
 class ReceiverFailed(_Record):
-    """A receiver raised `error` when it was given its answer; the connection is unharmed."""
+    """A receiver raised `error` when it was given its answer; the connection is unharmed.
+
+    `stream` is -1 when it was told of the connection's end.
+    """
 
     __slots__ = ("error", "stream")
 
@@ -92,7 +95,7 @@ class ClientConnection(Connection):
         print(connection.next_event())
     """
 
-    __slots__ = ("_beta_flag", "_events", "features", "last_stream", "streams")
+    __slots__ = ("_beta_flag", "_events", "_interrupt", "features", "last_stream", "streams")
 
     def __init__(
         self,
@@ -105,6 +108,7 @@ class ClientConnection(Connection):
         super().__init__(Dialect(version), max_frame_size)
         self._beta_flag = FLAG_BETA if allow_beta else 0
         self._events: deque[Answer | ReceiverFailed | Event] = deque()
+        self._interrupt: BaseException | None = None
         self.streams = StreamTable(max_streams)
         self.features = Features()
         """What the server offered in its last SUPPORTED message."""
@@ -184,6 +188,17 @@ class ClientConnection(Connection):
 
     # --- receiving -------------------------------------------------------------------------
 
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes that came from the server, and give each answer to its receiver.
+
+        Raises `RemoteProtocolError` when the stream of bytes is broken beyond repair: the
+        connection is then closed, and everything waiting on it has been told. What a
+        receiver raises becomes an event; only an interrupt (`KeyboardInterrupt`, a
+        cancellation) is raised from here, once every answer at hand is given.
+        """
+        super().receive_data(data)
+        self._raise_interrupt()
+
     def next_event(self) -> Answer | ReceiverFailed | Event | None:
         """Return the next event in order, or None when more bytes are needed."""
         return self._events.popleft() if self._events else None
@@ -200,6 +215,7 @@ class ClientConnection(Connection):
                 told = ConnectionClosed(f"the connection ended before the answer: {why}")
                 told.__cause__ = error
             self._tell(receiver, -1, told)
+        self._raise_interrupt()
 
     def _receive_frames(self, data: bytes) -> None:
         inbox = self._inbox
@@ -245,6 +261,8 @@ class ClientConnection(Connection):
         try:
             if receiver is None and stream >= 0:
                 raise RemoteProtocolError(f"an answer on stream {stream}, where nothing was asked")
+            if opcode == opcodes.EVENT and stream >= 0:
+                raise RemoteProtocolError("an EVENT instead of an answer")
             if flags:
                 body = self._decompress(flags, body)
             response = decode_response(opcode, flags, body, self.dialect)
@@ -306,6 +324,13 @@ class ClientConnection(Connection):
             receiver(response)
         except Exception as exc:  # noqa: BLE001 - it is reported as an event, never lost
             self._events.append(ReceiverFailed(stream, exc))
+        except BaseException as exc:  # noqa: BLE001 - it is raised when all have been told
+            self._interrupt = self._interrupt or exc
+
+    def _raise_interrupt(self) -> None:
+        interrupt, self._interrupt = self._interrupt, None
+        if interrupt is not None:
+            raise interrupt
 
 
 _COMMON = (opcodes.RESULT, opcodes.ERROR)

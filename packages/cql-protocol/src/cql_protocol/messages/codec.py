@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cql_protocol.errors import DriverException, RemoteProtocolError
+from cql_protocol.errors import DriverException, LocalProtocolError, RemoteProtocolError
 from cql_protocol.messages import opcodes
 from cql_protocol.messages.base import Extras, Message, Request, Response
 from cql_protocol.messages.batch import Batch
@@ -90,7 +90,12 @@ def decode_response(
 def encode_response(
     message: Response | DriverException, dialect: Dialect
 ) -> tuple[int, int, bytes]:
-    """Return (opcode, flags, body) of a response, as a server sends it."""
+    """Return (opcode, flags, body) of a response, as a server sends it.
+
+    Raises `LocalProtocolError` for what the dialect cannot carry.
+    """
+    if dialect.version < 4 and (message.warnings or message.custom_payload is not None):
+        raise LocalProtocolError("warnings and custom payloads need protocol 4")
     flags = 0
     parts = []
     if message.tracing_id is not None:

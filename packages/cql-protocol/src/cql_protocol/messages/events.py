@@ -33,6 +33,7 @@ SCHEMA_CHANGE = "SCHEMA_CHANGE"
 
 _KEYSPACE = "KEYSPACE"
 _WITH_ARGUMENTS = ("FUNCTION", "AGGREGATE")
+_NAMED = ("TABLE", "TYPE", *_WITH_ARGUMENTS)
 
 
 class Event(Response):
@@ -124,7 +125,7 @@ class SchemaChange(Event):
         """
         change_type, target, keyspace = reader.string(), reader.string(), reader.string()
         name = arguments = None
-        if target != _KEYSPACE and reader.at < reader.end:
+        if target in _NAMED or (target != _KEYSPACE and reader.at < reader.end):
             name = reader.string()
         if target in _WITH_ARGUMENTS:
             arguments = reader.string_list()

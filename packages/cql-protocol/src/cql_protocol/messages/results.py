@@ -137,7 +137,8 @@ class RawRows(Result):
         metadata = ResultMetadata.decode(reader, dialect)
         count = reader.integer()
         left = reader.end - reader.at
-        if count < 0 or count * metadata.column_count * 4 > left:
+        least = 4 * metadata.column_count
+        if count < 0 or count * least > left or (count and not least):
             raise RemoteProtocolError(
                 f"{count} rows of {metadata.column_count} columns announced, "
                 f"but the body has {left} bytes left"

@@ -1,0 +1,102 @@
+"""Answers that are not what they should be, and receivers that are interrupted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cql_protocol import (
+    Answer,
+    ClientConnection,
+    Query,
+    Ready,
+    RemoteProtocolError,
+    ServerConnection,
+    Startup,
+    StatusChange,
+    VoidResult,
+)
+from cql_protocol.dialect import Dialect
+from cql_protocol.errors import ConnectionClosed, LocalProtocolError
+from cql_protocol.messages import SetKeyspaceResult
+from cql_protocol.messages.codec import decode_response, encode_response
+from cql_protocol.messages.opcodes import EVENT, RESULT
+from cql_protocol.wire import pack_int, write_string
+
+
+class Cancelled(BaseException):
+    """What a framework raises to end a task; no `Exception`, as asyncio's and gevent's."""
+
+
+@pytest.fixture
+def ends() -> tuple[ClientConnection, ServerConnection]:
+    """Both ends of a connection of protocol 4 that is ready."""
+    client, server = ClientConnection(4), ServerConnection()
+    server.receive_data(client.send(Startup()))
+    client.receive_data(server.send(client.last_stream, Ready()))
+    assert isinstance(client.next_event(), Answer)
+    return client, server
+
+
+Ends = tuple[ClientConnection, ServerConnection]
+
+
+def _interrupt(answer: object) -> None:
+    raise Cancelled
+
+
+def test_an_interrupt_waits_until_all_answers_are_given(ends: Ends) -> None:
+    client, server = ends
+    answers: list[Any] = []
+    client.send(Query("one"), _interrupt)
+    first = client.last_stream
+    client.send(Query("two"), answers.append)
+    data = server.frame(first, VoidResult()) + server.frame(client.last_stream, VoidResult())
+    with pytest.raises(Cancelled):
+        client.receive_data(data)
+    assert answers == [VoidResult()]
+    assert len(client.streams) == 0
+    client.receive_data(b"")
+
+
+def test_an_interrupt_at_the_end_of_a_connection(ends: Ends) -> None:
+    client, _ = ends
+    answers: list[Any] = []
+    client.send(Query("one"), _interrupt)
+    client.send(Query("two"), answers.append)
+    with pytest.raises(Cancelled):
+        client.close()
+    assert isinstance(answers[0], ConnectionClosed)
+
+
+def test_an_event_does_not_answer_a_request(ends: Ends) -> None:
+    client, server = ends
+    answers: list[Any] = []
+    client.send(Query("one"), answers.append)
+    opcode, flags, body = encode_response(StatusChange("UP", "127.0.0.1", 9042), server.dialect)
+    assert opcode == EVENT
+    client.receive_data(server._frame(0x80, flags, client.last_stream, opcode, body))
+    assert isinstance(answers[0], RemoteProtocolError)
+    assert client.next_event() is None
+
+
+@pytest.mark.parametrize("target", ["TABLE", "TYPE", "FUNCTION", "AGGREGATE"])
+def test_a_change_of_something_without_a_name(target: str) -> None:
+    body = pack_int(5) + write_string("CREATED") + write_string(target) + write_string("ks")
+    with pytest.raises(RemoteProtocolError):
+        decode_response(RESULT, 0, body, Dialect(4))
+
+
+def test_rows_without_columns() -> None:
+    no_metadata, no_columns, rows = pack_int(4), pack_int(0), pack_int(2**31 - 1)
+    with pytest.raises(RemoteProtocolError, match="rows of 0 columns"):
+        decode_response(RESULT, 0, pack_int(2) + no_metadata + no_columns + rows, Dialect(4))
+
+
+@pytest.mark.parametrize("extras", [{"warnings": ["slow"]}, {"custom_payload": {}}])
+def test_what_a_server_of_protocol_3_cannot_say(extras: dict[str, Any]) -> None:
+    response = SetKeyspaceResult("ks").with_extras(**extras)
+    with pytest.raises(LocalProtocolError, match="need protocol 4"):
+        encode_response(response, Dialect(3))
+    assert encode_response(response, Dialect(4))[1]
