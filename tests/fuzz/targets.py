@@ -237,7 +237,11 @@ def responses(data: bytes) -> None:
         found = decode_response(opcode, flags, choices.rest(), dialect)
     except RemoteProtocolError:
         return
-    opcode, flags, body = encode_response(found, dialect)
+    try:
+        opcode, flags, body = encode_response(found, dialect)
+    except LocalProtocolError:
+        assert dialect.version == 3  # warnings, say: a client reads more than a server may write
+        return
     again = decode_response(opcode, flags, body, dialect)
     assert type(again) is type(found)
     assert encode_response(again, dialect) == (opcode, flags, body)
