@@ -14,6 +14,7 @@ from cql_protocol import (
     RemoteProtocolError,
     ServerConnection,
     Startup,
+    State,
     StatusChange,
     VoidResult,
 )
@@ -21,7 +22,7 @@ from cql_protocol.dialect import Dialect
 from cql_protocol.errors import ConnectionClosed, LocalProtocolError
 from cql_protocol.messages import SetKeyspaceResult
 from cql_protocol.messages.codec import decode_response, encode_response
-from cql_protocol.messages.opcodes import EVENT, RESULT
+from cql_protocol.messages.opcodes import EVENT, READY, RESULT
 from cql_protocol.wire import pack_int, write_string
 
 
@@ -68,6 +69,19 @@ def test_an_interrupt_at_the_end_of_a_connection(ends: Ends) -> None:
     with pytest.raises(Cancelled):
         client.close()
     assert isinstance(answers[0], ConnectionClosed)
+
+
+def test_only_an_answer_to_startup_makes_a_connection_ready() -> None:
+    client, server = ClientConnection(5), ServerConnection()
+    server.receive_data(client.send(Startup()))
+    for stream in (-1, 77):
+        client.receive_data(server._frame(0x80, 0, stream, READY, b""))
+        event = client.next_event()
+        assert isinstance(event, Answer)
+        assert event.stream == stream
+        assert client.state is State.STARTING
+    client.receive_data(server.send(client.last_stream, Ready()))
+    assert client.state is State.READY
 
 
 def test_an_event_does_not_answer_a_request(ends: Ends) -> None:

@@ -81,8 +81,8 @@ class ClientConnection(Connection):
     Each request takes a stream id and may name a *receiver*, which is called once with the
     answer: a `Response`, or an exception (the server's error; `RemoteProtocolError` when
     the answer is malformed; `ConnectionClosed` when none will come). Answers to requests
-    without a receiver, the server's events, and failures of receivers are queued for
-    `next_event`.
+    without a receiver, the server's events, failures of receivers, and answers that belong
+    to no request (on stream -1, or where nothing was asked) are queued for `next_event`.
 
     `allow_beta` opts in to versions that the server calls beta. `max_frame_size` bounds
     each frame, compressed or not, in bytes. Not safe for use by several threads at once.
@@ -266,7 +266,7 @@ class ClientConnection(Connection):
             if flags:
                 body = self._decompress(flags, body)
             response = decode_response(opcode, flags, body, self.dialect)
-            if self.state is not State.READY or opcode not in _COMMON:
+            if receiver is not None and (self.state is not State.READY or opcode not in _COMMON):
                 self._move(opcode, response)
         except DriverException as exc:
             response = exc
