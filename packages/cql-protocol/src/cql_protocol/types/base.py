@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Cell = bytes
     Reader = Callable[[bytes], Any]
 
-__all__ = ["MARSHAL", "MAX_DEPTH", "CqlType"]
+__all__ = ["INSTANCES", "MARSHAL", "MAX_DEPTH", "CqlType", "SimpleType"]
 
 MARSHAL = "org.apache.cassandra.db.marshal."
 """The package of the server's type classes."""
@@ -58,6 +58,7 @@ class CqlType(Immutable):
         "code",
         "fixed_size",
         "hashable",
+        "children",
         "depth",
         "struct_code",
         "_args",
@@ -78,6 +79,8 @@ class CqlType(Immutable):
     """
     hashable: bool
     """Whether the decoded values can be hashed (with default options)."""
+    children: tuple[CqlType, ...]
+    """The types this one is made of, in their order."""
     depth: int
     """How many types are nested: 1 for a simple type."""
     struct_code: str
@@ -93,6 +96,7 @@ class CqlType(Immutable):
         fixed_size: int | None = None,
         hashable: bool = True,
         struct_code: str = "",
+        children: tuple[CqlType, ...] = (),
     ) -> None:
         put(self, "_args", args)
         put(self, "_hash", hash((type(self), args)))
@@ -100,17 +104,13 @@ class CqlType(Immutable):
         put(self, "class_name", class_name)
         put(self, "code", code)
         put(self, "fixed_size", fixed_size)
-        put(self, "hashable", hashable)
+        put(self, "hashable", hashable and all(child.hashable for child in children))
         put(self, "struct_code", struct_code)
-        depth = 1 + max((child.depth for child in self.children), default=0)
+        put(self, "children", children)
+        depth = 1 + max((child.depth for child in children), default=0)
         if depth > MAX_DEPTH:
             raise InvalidValue(f"types nest at most {MAX_DEPTH} deep")
         put(self, "depth", depth)
-
-    @property
-    def children(self) -> tuple[CqlType, ...]:
-        """The types this one is made of, in their order."""
-        return ()
 
     # --- Python to bytes
 
@@ -175,6 +175,44 @@ class CqlType(Immutable):
 
     _args: tuple[Any, ...]
     _hash: int
+
+
+INSTANCES: dict[str, SimpleType] = {}
+"""The one instance of every simple type, by its name in CQL."""
+
+
+class SimpleType(CqlType):
+    """A type without parameters. Two of them are equal when they are one object."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        code: int,
+        name: str,
+        short_class_name: str,
+        fixed_size: int | None = None,
+        struct_code: str = "",
+    ) -> None:
+        super().__init__(
+            (name,),
+            name,
+            MARSHAL + short_class_name,
+            code=code,
+            fixed_size=fixed_size,
+            struct_code=struct_code,
+        )
+        INSTANCES[name] = self
+
+    def __repr__(self) -> str:
+        return self.name.upper()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_instance, (self.name,))
+
+
+def _instance(name: str) -> SimpleType:
+    return INSTANCES[name]
 
 
 # The bytes of the two infinities.

@@ -19,6 +19,7 @@ from cql_protocol.types.base import (
     show,
     unpack_size,
 )
+from cql_protocol.types.order import in_order, order_key
 from cql_protocol.values.ordered_map import OrderedMapSerializedKey
 from cql_protocol.values.sorted_set import SortedSet
 
@@ -54,12 +55,8 @@ class _SequenceType(CqlType):
             f"{MARSHAL}{class_name}({element.class_name})",
             code=code,
             hashable=False,
+            children=(element,),
         )
-
-    @property
-    def children(self) -> tuple[CqlType, ...]:
-        """The type of the elements."""
-        return (self.element,)
 
     def _element_cells(self, value: Any) -> list[bytes | None] | None:
         """Return the bytes of each element, or None when `value` is no series of elements."""
@@ -134,13 +131,16 @@ class SetType(_SequenceType):
     """``set<element>`` (spec section 6.14). Made of any iterable but text or maps.
 
     Read as a set, as a `SortedSet` where the elements cannot be hashed, or as what
-    `ReadOptions.set_factory` makes. Written in the order of the elements' bytes, each once, so
-    that equal sets give equal bytes.
+    `ReadOptions.set_factory` makes. Written in the server's order, each element once, so that
+    equal sets give equal bytes.
     """
 
-    __slots__ = ()
+    __slots__ = ("_order",)
+
+    _order: Callable[[bytes], Any] | None
 
     def __init__(self, element: CqlType) -> None:
+        put(self, "_order", order_key(element))
         super().__init__(element, "set", "SetType", 0x22)
 
     def encode(self, value: Any) -> bytes:
@@ -150,7 +150,7 @@ class SetType(_SequenceType):
             return self._encode_other(value, "a set or another iterable")
         if None in cells:
             raise InvalidValueType(f"{self.name}: a set cannot hold null")
-        return _join(sorted(set(cells)))  # type: ignore[type-var]
+        return _join(in_order(cells, self._order))  # type: ignore[arg-type]
 
     def _make_reader(self, options: ReadOptions) -> Reader:
         empty, read_cells = options.empty, cells_reader(self.name, self.element, options)
@@ -166,18 +166,20 @@ class MapType(CqlType):
     """``map<key, value>`` (spec section 6.13). Made of a mapping, or of what has `items()`.
 
     Read as a dict, as an `OrderedMapSerializedKey` where the keys cannot be hashed, or as what
-    `ReadOptions.map_factory` makes. Written in the order of the keys' bytes, so that equal maps
-    give equal bytes.
+    `ReadOptions.map_factory` makes. Written in the server's order of the keys, so that equal
+    maps give equal bytes.
     """
 
-    __slots__ = ("key", "value")
+    __slots__ = ("key", "value", "_order")
 
     key: CqlType
     """The type of the keys."""
     value: CqlType
     """The type of the values."""
+    _order: Callable[[bytes], Any] | None
 
     def __init__(self, key: CqlType, value: CqlType) -> None:
+        put(self, "_order", order_key(key))
         put(self, "key", key)
         put(self, "value", value)
         super().__init__(
@@ -186,19 +188,17 @@ class MapType(CqlType):
             f"{MARSHAL}MapType({key.class_name},{value.class_name})",
             code=0x21,
             hashable=False,
+            children=(key, value),
         )
-
-    @property
-    def children(self) -> tuple[CqlType, ...]:
-        """The types of the keys and of the values."""
-        return (self.key, self.value)
 
     def encode(self, value: Any) -> bytes:
         """Return the bytes of a map."""
         items = getattr(value, "items", None)
         if not callable(items):
             return self._encode_other(value, "a dict or another mapping")
-        cells: dict[bytes, bytes] = {}
+        order = self._order
+        keys: dict[Any, bytes] = {}
+        cells: dict[Any, bytes] = {}
         for key, item in items():
             if key is None or item is None:
                 raise InvalidValueType(f"{self.name}: a map cannot hold null")
@@ -206,14 +206,17 @@ class MapType(CqlType):
                 cell = self.key.encode(key)
             except InvalidValue as error:
                 raise prefixed(error, f"a key of {self.name}", self.key, told=False) from None
+            # Of keys that the server holds to be equal, it keeps the first, and the last value.
+            place = order(cell) if order else cell
+            keys.setdefault(place, cell)
             try:
-                cells[cell] = self.value.encode(item)
+                cells[place] = self.value.encode(item)
             except InvalidValue as error:
                 where = f"the value at key {show(key)} of {self.name}"
                 raise prefixed(error, where, self.value, told=False) from None
         flat: list[bytes | None] = []
-        for cell in sorted(cells):
-            flat += (cell, cells[cell])
+        for place in sorted(keys):
+            flat += (keys[place], cells[place])
         return _join(flat, len(cells))
 
     def _make_reader(self, options: ReadOptions) -> Reader:

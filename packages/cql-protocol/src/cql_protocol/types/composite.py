@@ -25,7 +25,58 @@ _ALIAS_BIT = 0x8000
 _MAX_COMPONENT = 0xFFFF
 
 
-class CompositeType(CqlType):
+class _Composite(CqlType):
+    __slots__ = ()
+
+    _expected: str
+
+    def encode(self, value: Any) -> bytes:
+        """Return the bytes of a composite; bytes are taken as they are."""
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return bytes(value)
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            return self._encode_other(value, f"{self._expected} or bytes")
+        data = b""
+        for number, item in enumerate(value):
+            where = f"component {number} of a composite"
+            head, part, item = self._typed(number, item, len(value))
+            if item is None:
+                raise InvalidValueType(f"{where} cannot be null")
+            try:
+                cell = part.encode(item)
+            except InvalidValue as error:
+                raise prefixed(error, where, part, told=False) from None
+            if len(cell) >= _MAX_COMPONENT:
+                raise ValueOutOfRange(f"{where} has more than 65534 bytes")
+            data += head + len(cell).to_bytes(2, "big") + cell + b"\0"
+        return data
+
+    def _typed(self, number: int, item: Any, count: int) -> tuple[bytes, CqlType, Any]:
+        """Return what stands before a component, its type and its value."""
+        raise NotImplementedError
+
+    def _make_reader(self, options: ReadOptions) -> Reader:
+        empty, static = options.empty, isinstance(self, CompositeType)
+
+        def read(cell: bytes) -> Any:
+            if not cell:
+                return empty
+            values: list[Any] = []
+            at = 2 if static and cell.startswith(_STATIC_MARK) else 0
+            while at < len(cell):
+                part, at = self._type_at(cell, at, len(values))
+                component, at = _read_component(cell, at)
+                values.append(part.decode(component, options) if part else component)
+            return tuple(values)
+
+        return read
+
+    def _type_at(self, cell: bytes, at: int, number: int) -> tuple[CqlType | None, int]:
+        """Return the type of a component, None where it is not known, and where it begins."""
+        raise NotImplementedError
+
+
+class CompositeType(_Composite):
     """A composite of components of known types. Read as a tuple; made of a tuple or list, or bytes.
 
     A value may have fewer components than the type.
@@ -33,6 +84,7 @@ class CompositeType(CqlType):
 
     __slots__ = ("types",)
 
+    _expected = "a tuple, a list"
     types: tuple[CqlType, ...]
     """The types of the components."""
 
@@ -41,48 +93,20 @@ class CompositeType(CqlType):
         put(self, "types", parts)
         names = ",".join(part.class_name for part in parts)
         class_name = f"{MARSHAL}CompositeType({names})"
-        hashable = all(part.hashable for part in parts)
-        super().__init__((parts,), f"'{class_name}'", class_name, hashable=hashable)
+        super().__init__((parts,), f"'{class_name}'", class_name, children=parts)
 
-    @property
-    def children(self) -> tuple[CqlType, ...]:
-        """The types of the components."""
-        return self.types
+    def _typed(self, number: int, item: Any, count: int) -> tuple[bytes, CqlType, Any]:
+        if count > len(self.types):
+            raise ValueOutOfRange(f"composite: {count} components are more than {len(self.types)}")
+        return b"", self.types[number], item
 
-    def encode(self, value: Any) -> bytes:
-        """Return the bytes of a composite; bytes are taken as they are."""
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return bytes(value)
-        if isinstance(value, str) or not isinstance(value, Sequence):
-            return self._encode_other(value, "a tuple, a list or bytes")
-        if len(value) > len(self.types):
-            raise ValueOutOfRange(
-                f"composite: {len(value)} components are more than {len(self.types)}"
-            )
-        return b"".join(
-            _component(number, part, item)
-            for number, (part, item) in enumerate(zip(self.types, value, strict=False))
-        )
-
-    def _make_reader(self, options: ReadOptions) -> Reader:
-        readers, empty = [part.reader(options) for part in self.types], options.empty
-
-        def read(cell: bytes) -> Any:
-            if not cell:
-                return empty
-            values: list[Any] = []
-            at = 2 if cell.startswith(_STATIC_MARK) else 0
-            while at < len(cell):
-                if len(values) == len(readers):
-                    raise DecodeError(f"composite: more than {len(readers)} components")
-                component, at = _read_component(cell, at)
-                values.append(readers[len(values)](component))
-            return tuple(values)
-
-        return read
+    def _type_at(self, cell: bytes, at: int, number: int) -> tuple[CqlType, int]:
+        if number == len(self.types):
+            raise DecodeError(f"composite: more than {number} components")
+        return self.types[number], at
 
 
-class DynamicCompositeType(CqlType):
+class DynamicCompositeType(_Composite):
     """A composite whose cells tell the type of each component, by alias or by class name.
 
     `aliases` maps single letters to types. Read as a tuple of the components' values; a
@@ -92,80 +116,53 @@ class DynamicCompositeType(CqlType):
 
     __slots__ = ("aliases",)
 
+    _expected = "pairs of alias and value,"
     aliases: tuple[tuple[str, CqlType], ...]
     """Pairs of letter and type, sorted."""
 
     def __init__(self, aliases: Mapping[str, CqlType] | Iterable[tuple[str, CqlType]]) -> None:
-        pairs = tuple(sorted(dict(aliases).items(), key=_letter))
-        if any(len(letter) != 1 or not letter.isascii() for letter, _ in pairs):
+        types = dict(aliases)
+        pairs = tuple((letter, types[letter]) for letter in sorted(types))
+        if any(len(letter) != 1 or not letter.isascii() for letter in types):
             raise ValueOutOfRange("the alias of a dynamic composite is one ASCII letter")
         put(self, "aliases", pairs)
         names = ",".join(f"{letter}=>{part.class_name}" for letter, part in pairs)
         class_name = f"{MARSHAL}DynamicCompositeType({names})"
-        super().__init__((pairs,), f"'{class_name}'", class_name, hashable=False)
+        parts = tuple(part for _, part in pairs)
+        super().__init__((pairs,), f"'{class_name}'", class_name, hashable=False, children=parts)
 
-    @property
-    def children(self) -> tuple[CqlType, ...]:
-        """The types that have aliases."""
-        return tuple(part for _, part in self.aliases)
-
-    def encode(self, value: Any) -> bytes:
-        """Return the bytes of a composite; bytes are taken as they are."""
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return bytes(value)
-        if isinstance(value, str) or not isinstance(value, Sequence):
-            return self._encode_other(value, "pairs of alias and value, or bytes")
-        parts = []
-        for number, pair in enumerate(value):
-            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-                raise InvalidValueType(f"component {number} of a dynamic composite is no pair")
-            head, component_type = self._comparator(number, pair[0])
-            parts.append(head + _component(number, component_type, pair[1]))
-        return b"".join(parts)
-
-    def _comparator(self, number: int, name: object) -> tuple[bytes, CqlType]:
-        """Return what stands before a component, and its type."""
+    def _typed(self, number: int, item: Any, count: int) -> tuple[bytes, CqlType, Any]:
+        where = f"component {number} of a dynamic composite"
+        if not isinstance(item, (tuple, list)) or len(item) != 2:
+            raise InvalidValueType(f"{where} is no pair")
+        name, value = item
         for letter, part in self.aliases:
             if name == letter:
-                return (_ALIAS_BIT | ord(letter)).to_bytes(2, "big"), part
+                return (_ALIAS_BIT | ord(letter)).to_bytes(2, "big"), part, value
         known = _class_named(name) if isinstance(name, str) else None
-        if known is None or not isinstance(name, str):
-            raise ValueOutOfRange(
-                f"component {number} of a dynamic composite: {show(name)} is neither an alias "
-                "nor a known class"
-            )
-        return len(name).to_bytes(2, "big") + name.encode(), known
+        if known is None:
+            raise ValueOutOfRange(f"{where}: {show(name)} is neither an alias nor a known class")
+        return len(name).to_bytes(2, "big") + name.encode(), known, value
 
-    def _make_reader(self, options: ReadOptions) -> Reader:
-        readers = {letter: part.reader(options) for letter, part in self.aliases}
-        empty = options.empty
-
-        def read(cell: bytes) -> Any:
-            if not cell:
-                return empty
-            values: list[Any] = []
-            at = 0
-            while at < len(cell):
-                header, name, at = _read_comparator(cell, at)
-                component, at = _read_component(cell, at)
-                if header & _ALIAS_BIT:
-                    reader = readers.get(chr(header & 0xFF))
-                    if reader is None:
-                        raise DecodeError(f"dynamic composite: no alias {chr(header & 0xFF)!r}")
-                else:
-                    known = _class_named(name)
-                    reader = None if known is None else known.reader(options)
-                values.append(component if reader is None else reader(component))
-            return tuple(values)
-
-        return read
+    def _type_at(self, cell: bytes, at: int, number: int) -> tuple[CqlType | None, int]:
+        header = int.from_bytes(cell[at : at + 2], "big")
+        at += 2
+        if header & _ALIAS_BIT:
+            letter = chr(header & 0xFF)
+            part = dict(self.aliases).get(letter)
+            if part is None:
+                raise DecodeError(f"dynamic composite: no alias {letter!r}")
+            return part, at
+        end = at + header
+        if end > len(cell):
+            raise DecodeError("dynamic composite: the value ends within a component")
+        try:
+            return _class_named(cell[at:end].decode()), end
+        except UnicodeDecodeError:
+            raise DecodeError("dynamic composite: a class name is no utf-8") from None
 
     def __repr__(self) -> str:
         return f"DynamicCompositeType({dict(self.aliases)!r})"
-
-
-def _letter(pair: tuple[str, CqlType]) -> str:
-    return pair[0]
 
 
 def _class_named(name: str) -> CqlType | None:
@@ -173,31 +170,6 @@ def _class_named(name: str) -> CqlType | None:
     from cql_protocol.types.tables import TYPES_BY_CLASS  # it lists the types, this one too
 
     return TYPES_BY_CLASS.get(name.removeprefix(MARSHAL))
-
-
-def _component(number: int, part: CqlType, item: Any) -> bytes:
-    if item is None:
-        raise InvalidValueType(f"component {number} of a composite cannot be null")
-    try:
-        cell = part.encode(item)
-    except InvalidValue as error:
-        where = f"component {number} of a composite"
-        raise prefixed(error, where, part, told=False) from None
-    if len(cell) >= _MAX_COMPONENT:
-        raise ValueOutOfRange(f"component {number} of a composite has more than 65534 bytes")
-    return len(cell).to_bytes(2, "big") + cell + b"\0"
-
-
-def _read_comparator(cell: bytes, at: int) -> tuple[int, str, int]:
-    header = int.from_bytes(cell[at : at + 2], "big")
-    at += 2
-    end = at if header & _ALIAS_BIT else at + header
-    if end > len(cell):
-        raise DecodeError("dynamic composite: the value ends within a component")
-    try:
-        return header, cell[at:end].decode(), end
-    except UnicodeDecodeError:
-        raise DecodeError("dynamic composite: a class name is no utf-8") from None
 
 
 def _read_component(cell: bytes, at: int) -> tuple[bytes, int]:

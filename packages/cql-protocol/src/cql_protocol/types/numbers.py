@@ -10,8 +10,7 @@ from struct import error as StructError
 from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import DecodeError, ValueOutOfRange
-from cql_protocol.types.base import bad_size, put, show
-from cql_protocol.types.simple import SimpleType
+from cql_protocol.types.base import SimpleType, bad_size, put, show
 
 if TYPE_CHECKING:
     from cql_protocol.types.base import Reader

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cql_protocol.types import numbers, temporal, texts, uuids, wrappers
-from cql_protocol.types.base import MARSHAL, CqlType
-from cql_protocol.types.simple import INSTANCES
+from cql_protocol.types.base import INSTANCES, MARSHAL, CqlType
 
 __all__ = ["SIMPLE_TYPES", "TYPES_BY_CLASS", "TYPES_BY_NAME"]
 

@@ -10,8 +10,7 @@ from struct import error as StructError
 from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import DecodeError, InvalidValue, InvalidValueType, ValueOutOfRange
-from cql_protocol.types.base import bad_size, show
-from cql_protocol.types.simple import SimpleType
+from cql_protocol.types.base import SimpleType, bad_size, show
 from cql_protocol.types.vint import pack_signed, unpack_signed
 from cql_protocol.values.date import Date
 from cql_protocol.values.duration import Duration

@@ -6,8 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import DecodeError, ValueOutOfRange
-from cql_protocol.types.base import CqlType, show
-from cql_protocol.types.simple import SimpleType
+from cql_protocol.types.base import CqlType, SimpleType, show
 
 if TYPE_CHECKING:
     from cql_protocol.types.base import Reader

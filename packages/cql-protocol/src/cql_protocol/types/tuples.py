@@ -51,13 +51,8 @@ class TupleType(CqlType):
             f"tuple<{', '.join(element.name for element in elements)}>",
             f"{MARSHAL}TupleType({','.join(element.class_name for element in elements)})",
             code=0x31,
-            hashable=all(element.hashable for element in elements),
+            children=elements,
         )
-
-    @property
-    def children(self) -> tuple[CqlType, ...]:
-        """The types of the elements."""
-        return self.elements
 
     def encode(self, value: Any) -> bytes:
         """Return the bytes of a tuple."""
@@ -121,13 +116,8 @@ class UserType(CqlType):
             protect_type_name(name),
             f"{MARSHAL}UserType({','.join(described)})",
             code=0x30,
-            hashable=all(cql_type.hashable for cql_type in self.field_types),
+            children=self.field_types,
         )
-
-    @property
-    def children(self) -> tuple[CqlType, ...]:
-        """The types of the fields."""
-        return self.field_types
 
     def encode(self, value: Any) -> bytes:
         """Return the bytes of a value of this type."""

@@ -6,8 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import ValueOutOfRange
-from cql_protocol.types.base import bad_size, show
-from cql_protocol.types.simple import SimpleType
+from cql_protocol.types.base import SimpleType, bad_size, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -55,12 +55,8 @@ class VectorType(CqlType):
             f"{MARSHAL}VectorType({element.class_name} , {dimension})",
             fixed_size=None if each is None else each * dimension,
             hashable=False,
+            children=(element,),
         )
-
-    @property
-    def children(self) -> tuple[CqlType, ...]:
-        """The type of the elements."""
-        return (self.element,)
 
     # --- Python to bytes
 

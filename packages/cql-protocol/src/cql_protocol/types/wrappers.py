@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import DecodeError
-from cql_protocol.types.base import MARSHAL, CqlType, put
-from cql_protocol.types.simple import SimpleType
+from cql_protocol.types.base import MARSHAL, CqlType, SimpleType, put
 from cql_protocol.types.texts import BytesType
 
 if TYPE_CHECKING:
@@ -33,14 +32,9 @@ class _Wrapper(CqlType):
             f"{MARSHAL}{class_name}({inner.class_name})",
             code=inner.code,
             fixed_size=inner.fixed_size,
-            hashable=inner.hashable,
             struct_code=inner.struct_code,
+            children=(inner,),
         )
-
-    @property
-    def children(self) -> tuple[CqlType, ...]:
-        """The type within."""
-        return (self.inner,)
 
     def _make_reader(self, options: ReadOptions) -> Reader:
         return self.inner.reader(options)
