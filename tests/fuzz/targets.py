@@ -66,8 +66,6 @@ TYPES: tuple[types.CqlType, ...] = (
     types.VectorType(types.FLOAT, 3),
     types.VectorType(types.TEXT, 2),
     types.VectorType(types.VectorType(types.SMALLINT, 2), 2),
-    types.CompositeType([types.INT, types.TEXT]),
-    types.DynamicCompositeType({"a": types.INT, "b": types.TEXT}),
     parse_class_name("PointType"),
     parse_class_name("LineStringType"),
     parse_class_name("PolygonType"),

@@ -187,7 +187,6 @@ def all_types() -> list[types.CqlType]:
         types.VectorType(types.FLOAT, 3),
         types.ListType(types.VectorType(text, 2)),
         types.CustomType("com.example.Rational"),
-        types.CompositeType([text, number]),
     ]
 
 

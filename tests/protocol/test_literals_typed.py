@@ -26,7 +26,6 @@ from cql_protocol.types import (
     TEXT,
     TIMESTAMP,
     UUID,
-    CompositeType,
     CustomType,
     FrozenType,
     ListType,
@@ -179,8 +178,3 @@ def test_doubles_are_exact(value):
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_integers_are_exact(value):
     assert int(typed_literal(BIGINT, value)) == value
-
-
-def test_a_composite_is_given_as_it_reads():
-    composite = CompositeType([INT])
-    assert typed_literal(composite, composite.encode((1,))) == "0x00040000000100"

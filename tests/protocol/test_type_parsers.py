@@ -19,9 +19,7 @@ from cql_protocol.types import (
     TYPES_BY_CLASS,
     TYPES_BY_NAME,
     UUID,
-    CompositeType,
     CustomType,
-    DynamicCompositeType,
     FrozenType,
     ListType,
     MapType,
@@ -55,8 +53,6 @@ def _classes(inner):
     return st.one_of(
         _compound(inner),
         st.builds(ReversedType, inner),
-        st.lists(inner, max_size=3).map(CompositeType),
-        st.dictionaries(st.sampled_from("abcXYZ"), inner, max_size=3).map(DynamicCompositeType),
         st.builds(
             UserType,
             st.from_regex("[a-z][a-z0-9_]{0,9}", fullmatch=True),
@@ -221,10 +217,10 @@ def test_simple_classes(name, cql_type):
             UserType("ks", "a", [("f", INT), ("é", FrozenType(ListType(TEXT)))]),
         ),
         ("ReversedType(TimestampType)", ReversedType(TIMESTAMP)),
-        ("CompositeType()", CompositeType([])),
+        ("CompositeType()", CustomType("CompositeType()")),
         (
             "DynamicCompositeType(a=>Int32Type, b => UTF8Type)",
-            DynamicCompositeType({"a": INT, "b": TEXT}),
+            CustomType("DynamicCompositeType(a=>Int32Type, b => UTF8Type)"),
         ),
         ("PointType", POINT),
         (MARSHAL + "LineStringType", LINE_STRING),
@@ -234,8 +230,8 @@ def test_simple_classes(name, cql_type):
         ("com.example.Int32Type", CustomType("com.example.Int32Type")),
         ("ListType(a.B(x, y(z)))", ListType(CustomType("a.B(x, y(z))"))),
         (
-            "CompositeType(UTF8Type,ColumnToCollectionType(6162:ListType(Int32Type)))",
-            CompositeType([TEXT, CustomType("ColumnToCollectionType(6162:ListType(Int32Type))")]),
+            "ListType(ColumnToCollectionType(6162:ListType(Int32Type)))",
+            ListType(CustomType("ColumnToCollectionType(6162:ListType(Int32Type))")),
         ),
     ],
 )
@@ -245,11 +241,10 @@ def test_classes(text, cql_type):
 
 NO_CLASSES = """
 ( ) , ListType ListType( ListType() ListType(Int32Type ListType(Int32Type)) A( A(() A(b)) é
-ListType(Int32Type,Int32Type) MapType(Int32Type) Int32Type, CompositeType(,)
-CompositeType(Int32Type,) UserType() UserType(ks) UserType(ks,zz) UserType(ks,ff)
+ListType(Int32Type,Int32Type) MapType(Int32Type) Int32Type,
+TupleType(Int32Type,) UserType() UserType(ks) UserType(ks,zz) UserType(ks,ff)
 UserType(ks,61,62) UserType(ks,61,62:) VectorType(Int32Type) VectorType(Int32Type,0)
 VectorType(Int32Type,-1) VectorType(Int32Type,99999999999) VectorType(3,Int32Type)
-DynamicCompositeType(ab=>Int32Type) DynamicCompositeType(a:Int32Type)
 """
 DEEP_CLASSES = ["ListType(" * 500, "a.B(" * 5000]
 

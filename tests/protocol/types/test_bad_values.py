@@ -33,9 +33,7 @@ from cql_protocol.types import (
     TINYINT,
     UUID,
     VARINT,
-    CompositeType,
     CustomType,
-    DynamicCompositeType,
     FrozenType,
     ListType,
     MapType,
@@ -155,16 +153,6 @@ CASES = [
      "vector<text, 1>: expected a sequence of 1 elements, got str 'x'"),
     (VectorType(TEXT, 1), {"x"}, WRONG,
      "vector<text, 1>: expected a sequence of 1 elements, got set {'x'}"),
-    (CompositeType([INT]), (1, 2), RANGE, "composite: 2 components are more than 1"),
-    (CompositeType([INT]), (None,), WRONG, "component 0 of a composite cannot be null"),
-    (CompositeType([INT]), ("x",), WRONG,
-     "component 0 of a composite: int: expected an int, got str 'x'"),
-    (CompositeType([TEXT]), ("x" * 65535,), RANGE,
-     "component 0 of a composite has more than 65534 bytes"),
-    (DynamicCompositeType({"a": INT}), [5], WRONG,
-     "component 0 of a dynamic composite is no pair"),
-    (DynamicCompositeType({"a": INT}), [("b", 5)], RANGE,
-     "component 0 of a dynamic composite: 'b' is neither an alias nor a known class"),
 ]  # fmt: skip
 
 

@@ -29,7 +29,6 @@ from cql_protocol.types import (
     TIMEUUID,
     UUID,
     VARINT,
-    CompositeType,
     CustomType,
     ListType,
     MapType,
@@ -142,7 +141,6 @@ CASES = [
     (VectorType(INT, 2), array.array("i", [1, -2]), [1, -2]),
     (VectorType(BIGINT, 1), array.array("q", [-2]), [-2]),
     (VectorType(BOOLEAN, 2), [True, 0], [True, False]),
-    (CompositeType([INT]), b"\0\4\0\0\0\5\0", (5,)),
 ]  # fmt: skip
 
 

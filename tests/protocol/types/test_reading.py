@@ -27,8 +27,6 @@ from cql_protocol.types import (
     TINYINT,
     UUID,
     VARINT,
-    CompositeType,
-    DynamicCompositeType,
     FrozenType,
     ListType,
     MapType,
@@ -95,12 +93,6 @@ BAD_CELLS = [
     (VectorType(TEXT, 2), "0161", "vector<text, 2>: the value ends early"),
     (VectorType(TEXT, 1), "05 61", "vector<text, 1>: the value ends early"),
     (VectorType(TEXT, 1), "0161 00", "vector<text, 1>: 1 bytes follow the last element"),
-    (CompositeType([INT]), "0004", "composite: the value ends within a component"),
-    (CompositeType([INT]), "0000 01 00", "composite: bytes follow the end of the last component"),
-    (CompositeType([TEXT]), "0000 00 0000 00", "composite: more than 1 components"),
-    (DynamicCompositeType({}), "8061 0000 00", "dynamic composite: no alias 'a'"),
-    (DynamicCompositeType({}), "0005", "dynamic composite: the value ends within a component"),
-    (DynamicCompositeType({}), "0001ff", "dynamic composite: a class name is no utf-8"),
 ]  # fmt: skip
 
 
@@ -139,7 +131,7 @@ def test_forged_counts_allocate_nothing(cql_type):
 NO_VALUE_OF_ZERO_BYTES = (
     INT, DOUBLE, BOOLEAN, DECIMAL, VARINT, UUID, INET, TIMESTAMP, DATE, TIME, DURATION, EMPTY_TYPE,
     ListType(INT), ListType(TEXT), SetType(INT), MapType(INT, INT), TupleType(INT), ADDRESS,
-    VectorType(INT, 2), VectorType(TEXT, 2), VectorType(UUID, 2), CompositeType([INT]),
+    VectorType(INT, 2), VectorType(TEXT, 2), VectorType(UUID, 2),
 )  # fmt: skip
 
 

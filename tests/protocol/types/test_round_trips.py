@@ -12,10 +12,8 @@ from cql_protocol.types import (
     EMPTY_TYPE,
     INT,
     TEXT,
-    CompositeType,
     CqlType,
     CustomType,
-    DynamicCompositeType,
     ReadOptions,
 )
 from cql_protocol.values import EMPTY
@@ -94,8 +92,6 @@ def test_not_a_number_and_the_infinities_come_back():
 ODD = (
     EMPTY_TYPE,
     CustomType("com.example.Thing"),
-    CompositeType([INT, TEXT]),
-    DynamicCompositeType({"a": INT}),
 )
 
 

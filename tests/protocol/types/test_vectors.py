@@ -30,8 +30,6 @@ from cql_protocol.types import (
     TINYINT,
     UUID,
     VARINT,
-    CompositeType,
-    DynamicCompositeType,
     FrozenType,
     ListType,
     MapType,
@@ -125,7 +123,6 @@ VECTORS = [
     (VectorType(VectorType(INT, 2), 2), [[1, 2], [3, 4]], "00000001 00000002 00000003 00000004"),
     (FrozenType(ListType(INT)), [], "00000000"),
     (ReversedType(INT), 5, "00000005"),
-    (CompositeType([INT, TEXT]), (5, "ab"), "000400000005000002616200"),
 ]  # fmt: skip
 
 
@@ -136,23 +133,6 @@ def test_bytes_and_value_belong_together(cql_type, value, cell):
     assert cql_type.encode(value) == bytes.fromhex(cell)
     back = cql_type.decode(bytes.fromhex(cell))
     assert back == value
-
-
-def test_a_dynamic_composite_names_its_types_in_the_cell():
-    cell = bytes.fromhex("806100040000000500000855544638547970650002686900")
-    kind = DynamicCompositeType({"a": INT})
-    assert kind.encode([("a", 5), ("UTF8Type", "hi")]) == cell
-    assert kind.decode(cell) == (5, "hi")
-    unknown = b"\0\x01X\0\x02hi\0"
-    assert kind.decode(unknown) == (b"hi",)
-
-
-def test_a_static_composite_begins_with_a_mark():
-    assert CompositeType([INT]).decode(bytes.fromhex("ffff00040000000500")) == (5,)
-
-
-def test_a_composite_may_have_fewer_components_and_end_in_a_bound():
-    assert CompositeType([INT, TEXT]).decode(bytes.fromhex("00040000000501")) == (5,)
 
 
 @pytest.mark.parametrize(
@@ -213,8 +193,6 @@ def test_names_and_codes(cql_type, name, code, fixed_size):
             FrozenType(ADDRESS),
             "FrozenType(UserType(ks,61646472,7a6970:Int32Type,537472656574:UTF8Type))",
         ),
-        (CompositeType([INT, TEXT]), "CompositeType(Int32Type,UTF8Type)"),
-        (DynamicCompositeType({"a": INT}), "DynamicCompositeType(a=>Int32Type)"),
         (ReversedType(DATE), "ReversedType(SimpleDateType)"),
     ],
     ids=str,

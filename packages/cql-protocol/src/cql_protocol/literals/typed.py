@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
 from cql_protocol.identifiers import protect_name
 from cql_protocol.literals.encoder import LiteralEncoder
-from cql_protocol.literals.scalars import blob_literal, float_literal, refuse_unset
+from cql_protocol.literals.scalars import float_literal, refuse_unset
 from cql_protocol.types import (
     FLOAT,
     TYPES_BY_NAME,
-    CompositeType,
     CqlType,
-    DynamicCompositeType,
     FrozenType,
     ListType,
     MapType,
@@ -69,8 +67,6 @@ def typed_literal(cql_type: CqlType, value: Any) -> str:
     cell = cql_type.encode(value)
     while isinstance(cql_type, FrozenType | ReversedType):
         cql_type = cql_type.inner
-    if isinstance(cql_type, CompositeType | DynamicCompositeType):
-        return blob_literal(cell)
     canonical = cql_type.decode(cell, _options)
     return _empty(cql_type) if canonical is EMPTY else _render(cql_type, canonical)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cql_protocol.types.base import MARSHAL, MAX_DEPTH, CqlType
 from cql_protocol.types.collection import ListType, MapType, SetType
-from cql_protocol.types.composite import CompositeType, DynamicCompositeType
 from cql_protocol.types.numbers import (
     BIGINT,
     BOOLEAN,
@@ -70,8 +69,6 @@ __all__ = [
     "FrozenType",
     "ReversedType",
     "CustomType",
-    "CompositeType",
-    "DynamicCompositeType",
     "SIMPLE_TYPES",
     "TYPES_BY_NAME",
     "TYPES_BY_CLASS",

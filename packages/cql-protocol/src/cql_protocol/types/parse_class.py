@@ -15,7 +15,6 @@ from cql_protocol.errors import InvalidTypeName, InvalidValue
 from cql_protocol.registry import CODECS
 from cql_protocol.types.base import MARSHAL, MAX_DEPTH, CqlType, show
 from cql_protocol.types.collection import ListType, MapType, SetType
-from cql_protocol.types.composite import CompositeType, DynamicCompositeType
 from cql_protocol.types.tables import TYPES_BY_CLASS
 from cql_protocol.types.tuples import TupleType, UserType
 from cql_protocol.types.vectors import VectorType
@@ -159,10 +158,6 @@ class _Parser:
         """Read the parameters of TupleType."""
         return TupleType(*self.types(depth))
 
-    def composite_type(self, depth: int) -> CqlType:
-        """Read the parameters of CompositeType."""
-        return CompositeType(self.types(depth))
-
     def vector_type(self, depth: int) -> CqlType:
         """Read the parameters of VectorType."""
         element = self.type(depth)
@@ -184,17 +179,6 @@ class _Parser:
             fields.append((field, self.type(depth)))
         return UserType(keyspace, name, fields)
 
-    def dynamic_composite_type(self, depth: int) -> CqlType:
-        """Read the parameters of DynamicCompositeType: letters with their types."""
-        aliases: dict[str, CqlType] = {}
-        while not self.text.startswith(")", self.at):
-            if aliases:
-                self.expect(",")
-            letter = self.word()
-            self.expect("=>")
-            aliases[letter] = self.type(depth)
-        return DynamicCompositeType(aliases)
-
 
 _AROUND_ONE: dict[str, Callable[[CqlType], CqlType]] = {
     "FrozenType": FrozenType,
@@ -203,8 +187,6 @@ _AROUND_ONE: dict[str, Callable[[CqlType], CqlType]] = {
     "SetType": SetType,
 }
 _READERS: dict[str, Callable[[_Parser, int], CqlType]] = {
-    "CompositeType": _Parser.composite_type,
-    "DynamicCompositeType": _Parser.dynamic_composite_type,
     "MapType": _Parser.map_type,
     "TupleType": _Parser.tuple_type,
     "UserType": _Parser.user_type,
