@@ -9,6 +9,7 @@ import pytest
 from cql_protocol import (
     Answer,
     ClientConnection,
+    Options,
     Query,
     Ready,
     RemoteProtocolError,
@@ -19,7 +20,12 @@ from cql_protocol import (
     VoidResult,
 )
 from cql_protocol.dialect import Dialect
-from cql_protocol.errors import ConnectionClosed, LocalProtocolError
+from cql_protocol.errors import (
+    ConnectionClosed,
+    LocalProtocolError,
+    ProtocolVersionUnsupported,
+    ProtocolViolation,
+)
 from cql_protocol.messages import SetKeyspaceResult
 from cql_protocol.messages.codec import decode_response, encode_response
 from cql_protocol.messages.opcodes import EVENT, READY, RESULT
@@ -82,6 +88,30 @@ def test_only_an_answer_to_startup_makes_a_connection_ready() -> None:
         assert client.state is State.STARTING
     client.receive_data(server.send(client.last_stream, Ready()))
     assert client.state is State.READY
+
+
+@pytest.mark.parametrize(
+    ("text", "unsupported"),
+    [
+        ("Invalid or unsupported protocol version (5); supported versions are (3/v3)", True),
+        ("Beta version of the protocol used (5/v5-beta), but USE_BETA flag is unset", True),
+        (
+            "CQL version 1.0.0 is not supported by the binary protocol (supported version are …)",
+            False,
+        ),
+    ],
+)
+def test_a_version_can_be_refused_in_itself(text: str, unsupported: bool) -> None:
+    client, server = ClientConnection(5), ServerConnection()
+    answers: list[Any] = []
+    server.receive_data(client.send(Options(), answers.append))
+    client.receive_data(server.send(client.last_stream, ProtocolViolation(text)))
+    (error,) = answers
+    assert error.message == text
+    assert error.code == 0x000A
+    assert isinstance(error, ProtocolVersionUnsupported) is unsupported
+    if unsupported:
+        assert (error.requested, error.offered) == (5, 0)
 
 
 def test_an_event_does_not_answer_a_request(ends: Ends) -> None:

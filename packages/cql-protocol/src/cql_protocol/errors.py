@@ -232,7 +232,7 @@ class ProtocolVersionUnsupported(ProtocolViolation):
     """The server does not speak the version asked for (spec section 2.1).
 
     `requested` is the version this side asked for, `offered` the one the server answered
-    in. Try again on a new connection with a version that both speak.
+    in, 0 when that was ours. Try again on a new connection with a version that both speak.
     """
 
     requested: int = 0

@@ -19,6 +19,7 @@ from cql_protocol.errors import (
     DriverException,
     LocalProtocolError,
     ProtocolVersionUnsupported,
+    ProtocolViolation,
     RemoteProtocolError,
 )
 from cql_protocol.messages import Event, Request, Response, Startup, Supported, opcodes
@@ -267,7 +268,7 @@ class ClientConnection(Connection):
                 body = self._decompress(flags, body)
             response = decode_response(opcode, flags, body, self.dialect)
             if receiver is not None and (self.state is not State.READY or opcode not in _COMMON):
-                self._move(opcode, response)
+                response = self._move(opcode, response)
         except DriverException as exc:
             response = exc
         if receiver is not None:
@@ -277,14 +278,19 @@ class ClientConnection(Connection):
         else:
             self._events.append(Answer(stream, response))
 
-    def _move(self, opcode: int, response: Response | DriverException) -> None:
-        """Follow a response that answers the handshake, and take over what it says."""
+    def _move(
+        self, opcode: int, response: Response | DriverException
+    ) -> Response | DriverException:
+        """Follow a response that answers the handshake, take over what it says, return it."""
         before = self.state
+        if isinstance(response, ProtocolViolation) and _refuses_version(response.message):
+            response = self._unsupported(response, 0)
         self.state = after_response(before, opcode)
         if isinstance(response, Supported):
             self.features = Features.from_supported(response.options)
         elif before is State.STARTING:
             self._settle(response if isinstance(response, DriverException) else None)
+        return response
 
     def _ended_by(self, version: int) -> bool:
         """Check a frame of another version: it can only be the server refusing ours.
@@ -300,7 +306,8 @@ class ClientConnection(Connection):
                 f"a frame of protocol {offered} on a connection of protocol {self.version}"
             )
         if offered < 3:
-            self.close(self._unsupported(f"the server speaks protocol {offered} only", offered))
+            refusal = RemoteProtocolError(f"the server speaks protocol {offered} only")
+            self.close(self._unsupported(refusal, offered))
             return True
         return False
 
@@ -309,13 +316,12 @@ class ClientConnection(Connection):
         if opcode != opcodes.ERROR:
             raise RemoteProtocolError(f"{opcodes.NAMES.get(opcode, opcode)} of another version")
         refusal = decode_response(opcode, 0, body, self.dialect)
-        error = self._unsupported(str(refusal), version & 0x7F)
-        error.code = getattr(refusal, "code", None)
-        self.close(error)
+        assert isinstance(refusal, DriverException)
+        self.close(self._unsupported(refusal, version & 0x7F))
 
-    def _unsupported(self, message: str, offered: int) -> ProtocolVersionUnsupported:
-        error = ProtocolVersionUnsupported(message)
-        error.requested, error.offered = self.version, offered
+    def _unsupported(self, refusal: DriverException, offered: int) -> ProtocolVersionUnsupported:
+        error = ProtocolVersionUnsupported(refusal.message)
+        error.code, error.requested, error.offered = refusal.code, self.version, offered
         return error
 
     def _tell(self, receiver: Receiver, stream: int, response: object) -> None:
@@ -331,6 +337,11 @@ class ClientConnection(Connection):
         interrupt, self._interrupt = self._interrupt, None
         if interrupt is not None:
             raise interrupt
+
+
+def _refuses_version(message: str) -> bool:
+    """Say so of an error in a frame of our own version, where only its text can tell."""
+    return "protocol version" in message or "version of the protocol" in message
 
 
 _COMMON = (opcodes.RESULT, opcodes.ERROR)

@@ -6,6 +6,7 @@ known becomes a `ServerError` that keeps the code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cql_protocol import errors
@@ -22,21 +23,10 @@ from cql_protocol.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cql_protocol.dialect import Dialect
     from cql_protocol.wire import Reader
 
 __all__ = ["decode_error", "encode_error"]
-
-SERVER_ERROR = 0x0000
-
-
-def _plain(cls: Callable[[str], DriverException]) -> Callable[..., DriverException]:
-    def read(message: str, reader: Reader, dialect: Dialect) -> DriverException:
-        return cls(message)
-
-    return read
 
 
 def _responses(reader: Reader) -> dict[str, Any]:
@@ -128,28 +118,33 @@ def _named(message: str, write_type: str) -> str:
     return f"{message} (write type {write_type!r})"
 
 
-_READERS: dict[int, Callable[[str, Reader, Dialect], DriverException]] = {
-    0x0000: _plain(errors.ServerError),
-    0x000A: _plain(errors.ProtocolViolation),
-    0x0100: _plain(errors.AuthenticationFailed),
-    0x1000: _unavailable,
-    0x1001: _plain(errors.Overloaded),
-    0x1002: _plain(errors.IsBootstrapping),
-    0x1003: _plain(errors.TruncateError),
-    0x1100: _write_timeout,
-    0x1200: _read_timeout,
-    0x1300: _read_failure,
-    0x1400: _function_failure,
-    0x1500: _write_failure,
-    0x1600: _plain(errors.CDCWriteFailure),
-    0x1700: _cas_write_unknown,
-    0x2000: _plain(errors.SyntaxException),
-    0x2100: _plain(errors.Unauthorized),
-    0x2200: _plain(errors.InvalidRequest),
-    0x2300: _plain(errors.ConfigurationException),
-    0x2400: _already_exists,
-    0x2500: _unprepared,
+_FieldReader = Callable[[str, "Reader", "Dialect"], DriverException]
+
+_ERRORS: dict[int, tuple[type[DriverException], _FieldReader | None]] = {
+    0x0000: (errors.ServerError, None),
+    0x000A: (errors.ProtocolViolation, None),
+    0x0100: (errors.AuthenticationFailed, None),
+    0x1000: (errors.Unavailable, _unavailable),
+    0x1001: (errors.Overloaded, None),
+    0x1002: (errors.IsBootstrapping, None),
+    0x1003: (errors.TruncateError, None),
+    0x1100: (errors.WriteTimeout, _write_timeout),
+    0x1200: (errors.ReadTimeout, _read_timeout),
+    0x1300: (errors.ReadFailure, _read_failure),
+    0x1400: (errors.FunctionFailure, _function_failure),
+    0x1500: (errors.WriteFailure, _write_failure),
+    0x1600: (errors.CDCWriteFailure, None),
+    0x1700: (errors.CASWriteUnknown, _cas_write_unknown),
+    0x2000: (errors.SyntaxException, None),
+    0x2100: (errors.Unauthorized, None),
+    0x2200: (errors.InvalidRequest, None),
+    0x2300: (errors.ConfigurationException, None),
+    0x2400: (errors.AlreadyExists, _already_exists),
+    0x2500: (errors.PreparedQueryNotFound, _unprepared),
 }
+"""code → its exception, and what reads the fields behind the message, where it has some"""
+
+_CODES = {cls: code for code, (cls, _) in _ERRORS.items()}
 
 
 def decode_error(reader: Reader, dialect: Dialect) -> DriverException:
@@ -159,10 +154,10 @@ def decode_error(reader: Reader, dialect: Dialect) -> DriverException:
     """
     code = reader.integer()
     message = reader.string()
-    read = _READERS.get(code, _READERS[SERVER_ERROR])
+    cls, read = _ERRORS.get(code, (errors.ServerError, None))
     if code == dialect.features.rate_limit_error:
         read = _rate_limit
-    error = read(message, reader, dialect)
+    error = cls(message) if read is None else read(message, reader, dialect)
     error.code = code
     return error
 
@@ -173,37 +168,13 @@ def decode_error(reader: Reader, dialect: Dialect) -> DriverException:
 def _code_of(error: DriverException, dialect: Dialect) -> int:
     if isinstance(error, errors.RateLimitReached):
         limit = dialect.features.rate_limit_error
-        return 0x2300 if limit is None else limit
+        return _CODES[errors.ConfigurationException] if limit is None else limit
     if error.code is not None:
         return error.code
     for cls in type(error).__mro__:
         if cls in _CODES:
             return _CODES[cls]
     raise LocalProtocolError(f"{type(error).__name__} is not an error that a server sends")
-
-
-_CODES: dict[type, int] = {
-    errors.ServerError: 0x0000,
-    errors.ProtocolViolation: 0x000A,
-    errors.AuthenticationFailed: 0x0100,
-    errors.Unavailable: 0x1000,
-    errors.Overloaded: 0x1001,
-    errors.IsBootstrapping: 0x1002,
-    errors.TruncateError: 0x1003,
-    errors.WriteTimeout: 0x1100,
-    errors.ReadTimeout: 0x1200,
-    errors.ReadFailure: 0x1300,
-    errors.FunctionFailure: 0x1400,
-    errors.WriteFailure: 0x1500,
-    errors.CDCWriteFailure: 0x1600,
-    errors.CASWriteUnknown: 0x1700,
-    errors.SyntaxException: 0x2000,
-    errors.Unauthorized: 0x2100,
-    errors.InvalidRequest: 0x2200,
-    errors.AlreadyExists: 0x2400,
-    errors.PreparedQueryNotFound: 0x2500,
-    errors.ConfigurationException: 0x2300,
-}
 
 
 def encode_error(error: DriverException, dialect: Dialect) -> bytes:
