@@ -27,6 +27,7 @@ IMPORT_NAMES = {
 """Import name by distribution; the distribution is also the folder in packages/."""
 
 SOURCE_SUFFIXES = {".py", ".pyx", ".pxd", ".pxi"}
+BUILT_SUFFIXES = {".so", ".pyd", ".c", ".pyc"}
 
 _PYX_IMPORT = re.compile(r"^(\s*)(?:from\s+([\w.]+)\s+c?import\s|c?import\s+([\w.]+))", re.M)
 
@@ -65,7 +66,9 @@ def _walk() -> Iterator[Path]:
             for name in folders
             if name not in ("build", "dist", "__pycache__") and not name.startswith(".")
         ]
-        yield from (Path(folder, name) for name in names if name != "_version.py")
+        for path in (Path(folder, name) for name in names if name != "_version.py"):
+            if path.suffix not in BUILT_SUFFIXES:
+                yield path
 
 
 @cache
