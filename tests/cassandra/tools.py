@@ -65,15 +65,15 @@ def java_major(java: Path) -> int | None:
     return int(match[1]) if match else None
 
 
-def find_maven() -> Path:
-    """The ``mvn`` program, which fetches the server's jars.
+def find_maven(wanted: str = "the jars of Cassandra") -> Path:
+    """The ``mvn`` program, which fetches jars; ``wanted`` says which, for the error's text.
 
     :raises ServerUnavailable: it is not installed.
     """
     found = shutil.which("mvn")
     if found is None:
         raise ServerUnavailable(
-            "the jars of Cassandra are not in the cache yet, and there is no mvn in PATH to fetch "
+            f"{wanted} are not in the cache yet, and there is no mvn in PATH to fetch "
             "them: install Maven"
         )
     return Path(found)

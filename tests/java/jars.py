@@ -33,12 +33,7 @@ def fetch(coordinates: str, version: str) -> Path:
 
 
 def _download(coordinates: str, jar: Path) -> None:
-    if shutil.which("mvn") is None:
-        raise ServerUnavailable(
-            f"{coordinates} is not in the cache yet, and there is no mvn in PATH to fetch it: "
-            "install Maven"
-        )
-    maven = find_maven()
+    maven = find_maven(f"the jars of {coordinates}")
     work = Path(tempfile.mkdtemp(prefix=".fetch-", dir=jar.parent))
     try:
         command: list[str | Path] = [maven, "-q", "-B", _GOAL, f"-Dartifact={coordinates}"]

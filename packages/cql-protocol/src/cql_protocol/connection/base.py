@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cql_protocol.compression import Compressor
+    from cql_protocol.dialect import Features
+    from cql_protocol.messages import Startup
 
 __all__ = ["DEFAULT_MAX_FRAME_SIZE", "HEADER_SIZE", "Connection", "Inbox"]
 
@@ -78,14 +80,19 @@ class Connection:
         "_segments_out",
         "compressor",
         "dialect",
+        "features",
         "max_frame_size",
         "state",
     )
 
-    def __init__(self, dialect: Dialect, max_frame_size: int) -> None:
+    features: Features
+    """What the server offers, as far as it is known."""
+
+    def __init__(self, dialect: Dialect, features: Features, max_frame_size: int) -> None:
         if max_frame_size < HEADER_SIZE:
             raise LocalProtocolError(f"max_frame_size={max_frame_size} has no room for a frame")
         self.dialect = dialect
+        self.features = features
         self.max_frame_size = max_frame_size
         self.state = State.NEW
         self.compressor: Compressor | None = None
@@ -174,6 +181,12 @@ class Connection:
         if self.compressor is None:
             raise RemoteProtocolError("a compressed frame, but no compression was agreed")
         return self.compressor.decompress(body, self.max_frame_size)
+
+    def _agreed(self, startup: Startup) -> tuple[Compressor | None, Dialect]:
+        """Return the compressor and the dialect that this STARTUP asks for."""
+        name = startup.options.get("COMPRESSION")
+        compressor = load_compressor(name, self.version) if name else None
+        return compressor, Dialect(self.version, self.features.enabled_by(startup.options))
 
     def _settle(self, refusal: DriverException | None) -> None:
         """Take over what STARTUP asked for, or forget it, now that it is answered.

@@ -9,7 +9,6 @@ from cql_protocol.connection.base import (
     DEFAULT_MAX_FRAME_SIZE,
     HEADER_SIZE,
     Connection,
-    load_compressor,
     unpack_header,
 )
 from cql_protocol.connection.states import State, after_request, after_response
@@ -23,7 +22,7 @@ from cql_protocol.errors import (
     RemoteProtocolError,
 )
 from cql_protocol.messages import Event, Request, Response, Startup, Supported, opcodes
-from cql_protocol.messages.base import _Record
+from cql_protocol.messages.base import Record
 from cql_protocol.messages.codec import decode_response
 from cql_protocol.messages.opcodes import FLAG_BETA, FLAG_CUSTOM_PAYLOAD, FLAG_TRACING
 from cql_protocol.streams import MAX_STREAMS, ORPHAN, StreamTable
@@ -32,7 +31,6 @@ from cql_protocol.wire import write_bytes_map
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cql_protocol.compression import Compressor
     from cql_protocol.streams import Receiver
 
 __all__ = ["Answer", "ClientConnection", "ReceiverFailed"]
@@ -40,7 +38,7 @@ __all__ = ["Answer", "ClientConnection", "ReceiverFailed"]
 _PAYLOAD_ALLOWED = (opcodes.QUERY, opcodes.PREPARE, opcodes.EXECUTE, opcodes.BATCH)
 
 
-class Answer(_Record):
+class Answer(Record):
     """The answer to a request that was sent without a receiver."""
 
     __slots__ = ("response", "stream")
@@ -50,7 +48,7 @@ class Answer(_Record):
         self.response = response
 
 
-class ReceiverFailed(_Record):
+class ReceiverFailed(Record):
     """A receiver raised `error` when it was given its answer; the connection is unharmed.
 
     `stream` is -1 when it was told of the connection's end.
@@ -96,7 +94,7 @@ class ClientConnection(Connection):
         print(connection.next_event())
     """
 
-    __slots__ = ("_beta_flag", "_events", "_interrupt", "features", "last_stream", "streams")
+    __slots__ = ("_beta_flag", "_events", "_interrupt", "last_stream", "streams")
 
     def __init__(
         self,
@@ -106,13 +104,11 @@ class ClientConnection(Connection):
         max_frame_size: int = DEFAULT_MAX_FRAME_SIZE,
         max_streams: int = MAX_STREAMS,
     ) -> None:
-        super().__init__(Dialect(version), max_frame_size)
+        super().__init__(Dialect(version), Features(), max_frame_size)
         self._beta_flag = FLAG_BETA if allow_beta else 0
         self._events: deque[Answer | ReceiverFailed | Event] = deque()
         self._interrupt: BaseException | None = None
         self.streams = StreamTable(max_streams)
-        self.features = Features()
-        """What the server offered in its last SUPPORTED message."""
         self.last_stream = -1
         """The stream id of the request that was sent last."""
 
@@ -153,7 +149,7 @@ class ClientConnection(Connection):
             body = self._payload(opcode, custom_payload) + body
         compressor = dialect = None
         if isinstance(request, Startup):
-            compressor, dialect = self._agree(request)
+            compressor, dialect = self._agreed(request)
         if receiver is None:
             receiver = _Queue(self._events)
         stream = self.streams.take(receiver)
@@ -176,12 +172,6 @@ class ClientConnection(Connection):
         if opcode not in _PAYLOAD_ALLOWED:
             raise LocalProtocolError(f"{opcodes.NAMES[opcode]} cannot carry a custom payload")
         return write_bytes_map(payload)
-
-    def _agree(self, startup: Startup) -> tuple[Compressor | None, Dialect]:
-        """Return the compressor and the dialect that this STARTUP asks for."""
-        name = startup.options.get("COMPRESSION")
-        compressor = load_compressor(name, self.version) if name else None
-        return compressor, Dialect(self.version, self.features.enabled_by(startup.options))
 
     def orphan(self, stream: int) -> None:
         """Stop waiting for the answer on `stream`; its late answer only frees the id."""

@@ -9,7 +9,6 @@ from cql_protocol.connection.base import (
     DEFAULT_MAX_FRAME_SIZE,
     HEADER_SIZE,
     Connection,
-    load_compressor,
     unpack_header,
 )
 from cql_protocol.connection.states import State, after_request, after_response
@@ -21,7 +20,7 @@ from cql_protocol.errors import (
     RemoteProtocolError,
 )
 from cql_protocol.messages import Event, Startup, Supported, opcodes
-from cql_protocol.messages.base import _Record
+from cql_protocol.messages.base import Record
 from cql_protocol.messages.codec import decode_request, encode_response
 from cql_protocol.messages.opcodes import FLAG_TRACING
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["BadRequest", "RequestReceived", "ServerConnection"]
 
 
-class RequestReceived(_Record):
+class RequestReceived(Record):
     """A client's request; answer it by `send` on the same `stream`."""
 
     __slots__ = ("custom_payload", "message", "stream", "tracing")
@@ -51,7 +50,7 @@ class RequestReceived(_Record):
         self.custom_payload = custom_payload
 
 
-class BadRequest(_Record):
+class BadRequest(Record):
     """A request that is malformed, out of turn, or of a version not spoken here.
 
     A server answers it with `ProtocolViolation(str(error))` on the same `stream`.
@@ -78,7 +77,7 @@ class ServerConnection(Connection):
             sock.sendall(server.send(event.stream, VoidResult()))
     """
 
-    __slots__ = ("_events", "features", "versions")
+    __slots__ = ("_events", "versions")
 
     def __init__(
         self,
@@ -87,9 +86,9 @@ class ServerConnection(Connection):
         features: Features | None = None,
         max_frame_size: int = DEFAULT_MAX_FRAME_SIZE,
     ) -> None:
-        super().__init__(Dialect(max(versions)), max_frame_size)
+        offered = features if features is not None else Features()
+        super().__init__(Dialect(max(versions)), offered, max_frame_size)
         self.versions = tuple(versions)
-        self.features = features if features is not None else Features()
         self._events: deque[RequestReceived | BadRequest] = deque()
 
     def supported(self, **options: Sequence[str]) -> Supported:
@@ -162,7 +161,7 @@ class ServerConnection(Connection):
         body = self._decompress(flags, body)
         message, payload = decode_request(opcode, flags, body, self.dialect)
         if isinstance(message, Startup):
-            self._agree(message)
+            self.compressor, self.dialect = self._agreed(message)
         self.state = following
         self._events.append(RequestReceived(stream, message, bool(flags & FLAG_TRACING), payload))
 
@@ -177,9 +176,3 @@ class ServerConnection(Connection):
                 f"Invalid or unsupported protocol version ({version}); "
                 f"supported versions are ({spoken})"
             )
-
-    def _agree(self, startup: Startup) -> None:
-        """Take over what the client's STARTUP asks for."""
-        name = startup.options.get("COMPRESSION")
-        self.compressor = load_compressor(name, self.version) if name else None
-        self.dialect = Dialect(self.version, self.features.enabled_by(startup.options))

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
     from cql_protocol.dialect import Dialect
 
-__all__ = ["Extras", "Message", "Request", "Response"]
+__all__ = ["Extras", "Message", "Record", "Request", "Response"]
 
 
-class _Record:
+class Record:
     """A slots object that compares and prints by the content of its slots."""
 
     __slots__ = ()
@@ -35,7 +35,7 @@ class _Record:
         return f"{type(self).__name__}({shown})"
 
 
-class Message(_Record):
+class Message(Record):
     """A message of the protocol (spec section 4)."""
 
     __slots__ = ()
@@ -56,7 +56,7 @@ class Request(Message):
     __slots__ = ()
 
 
-class Extras(_Record):
+class Extras(Record):
     """What a frame may carry around its message (spec section 2.2)."""
 
     __slots__ = ("custom_payload", "tracing_id", "warnings")

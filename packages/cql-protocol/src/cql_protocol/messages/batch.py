@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cql_protocol.errors import LocalProtocolError, RemoteProtocolError
 from cql_protocol.messages import opcodes
-from cql_protocol.messages.base import Request, _Record
+from cql_protocol.messages.base import Record, Request
 from cql_protocol.messages.parameters import (
     QueryParameters,
     checked,
     read_flags,
     read_options,
     read_values,
-    write_flags,
-    write_options,
+    write_tail,
     write_values,
 )
 from cql_protocol.wire import (
@@ -37,7 +36,7 @@ _TEXT = 0
 _PREPARED = 1
 
 
-class BatchEntry(_Record):
+class BatchEntry(Record):
     """One statement of a batch: its text, or the id of a prepared one, and its values."""
 
     __slots__ = ("statement", "values")
@@ -81,9 +80,7 @@ class Batch(Request):
             else:
                 parts += (pack_byte(_PREPARED), write_short_bytes(statement))
             parts.append(write_values(entry.values, dialect))
-        flags, tail = write_options(self.parameters, dialect)
-        consistency = checked(self.parameters.consistency, range(1 << 16), "consistency")
-        parts += (pack_short(consistency), write_flags(flags, dialect), *tail)
+        parts.append(write_tail(self.parameters, dialect))
         return b"".join(parts)
 
     def _refuse_foreign_parameters(self) -> None:

@@ -11,7 +11,7 @@ from struct import unpack_from
 from typing import TYPE_CHECKING, NamedTuple
 
 from cql_protocol.errors import RemoteProtocolError
-from cql_protocol.messages.base import _Record
+from cql_protocol.messages.base import Record
 from cql_protocol.messages.type_options import read_type, write_type
 from cql_protocol.wire import pack_int, pack_short, write_bytes, write_short_bytes, write_string
 
@@ -48,7 +48,7 @@ Columns = tuple[ColumnSpec, ...]
 _parsed: dict[tuple[int, int, bytes], tuple[bytes, Columns]] = {}
 
 
-class ResultMetadata(_Record):
+class ResultMetadata(Record):
     """What the server says of the rows of a result (spec section 4.2.5.2).
 
     - `column_count`: cells in a row
@@ -110,7 +110,7 @@ class ResultMetadata(_Record):
         return b"".join((pack_int(flags), pack_int(self.column_count), *parts))
 
 
-class PreparedMetadata(_Record):
+class PreparedMetadata(Record):
     """What the server says of the markers of a prepared statement (spec section 4.2.5.4).
 
     `pk_indexes` gives, for each column of the partition key in order, the index of the

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cql_protocol.errors import LocalProtocolError, RemoteProtocolError
-from cql_protocol.messages.base import _Record
+from cql_protocol.messages.base import Record
 from cql_protocol.values import UNSET
 from cql_protocol.wire import (
     pack_byte,
@@ -45,7 +45,7 @@ _INT32 = range(-(1 << 31), 1 << 31)
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
-class QueryParameters(_Record):
+class QueryParameters(Record):
     """How a statement is run.
 
     - `consistency`, `serial_consistency`: numbers of `ConsistencyLevel`
@@ -114,7 +114,7 @@ class QueryParameters(_Record):
         if self.paging_state is not None:
             flags |= PAGING_STATE
             parts.append(write_bytes(self.paging_state))
-        return _finish(self, flags, parts, dialect)
+        return write_tail(self, dialect, flags, parts)
 
     @classmethod
     def decode(cls, reader: Reader, dialect: Dialect) -> QueryParameters:
@@ -133,35 +133,34 @@ class QueryParameters(_Record):
         return self
 
 
-def _finish(parameters: QueryParameters, flags: int, parts: list[bytes], dialect: Dialect) -> bytes:
-    more, tail = write_options(parameters, dialect)
+def write_tail(
+    parameters: QueryParameters, dialect: Dialect, flags: int = 0, parts: Sequence[bytes] = ()
+) -> bytes:
+    """Return <consistency><flags> and what follows them: `parts`, which `flags` announce,
+    then what QUERY, EXECUTE and BATCH have in common.
+    """
     consistency = checked(parameters.consistency, range(1 << 16), "consistency")
-    return b"".join((pack_short(consistency), write_flags(flags | more, dialect), *parts, *tail))
-
-
-def write_options(parameters: QueryParameters, dialect: Dialect) -> tuple[int, list[bytes]]:
-    """Return the flags and bytes of what QUERY, EXECUTE and BATCH have in common."""
-    flags = 0
-    parts = []
+    tail = []
     if parameters.serial_consistency is not None:
         flags |= SERIAL_CONSISTENCY
         level = checked(parameters.serial_consistency, range(1 << 16), "serial_consistency")
-        parts.append(pack_short(level))
+        tail.append(pack_short(level))
     if parameters.timestamp is not None:
         flags |= TIMESTAMP
-        parts.append(pack_long(checked(parameters.timestamp, _INT64, "timestamp")))
+        tail.append(pack_long(checked(parameters.timestamp, _INT64, "timestamp")))
     if parameters.keyspace is not None:
         flags |= KEYSPACE
-        parts.append(write_string(parameters.keyspace))
+        tail.append(write_string(parameters.keyspace))
     if parameters.now_in_seconds is not None:
         flags |= NOW_IN_SECONDS
-        parts.append(pack_int(checked(parameters.now_in_seconds, _INT32, "now_in_seconds")))
+        tail.append(pack_int(checked(parameters.now_in_seconds, _INT32, "now_in_seconds")))
     if flags & _NEED_INT_FLAGS and not dialect.int_flags:
         raise LocalProtocolError(
             "a keyspace or now_in_seconds for one request needs protocol 5, "
             f"this connection speaks {dialect.version}"
         )
-    return flags, parts
+    written = pack_int(flags) if dialect.int_flags else pack_byte(flags)
+    return b"".join((pack_short(consistency), written, *parts, *tail))
 
 
 def read_options(parameters: QueryParameters, flags: int, reader: Reader) -> None:
@@ -174,11 +173,6 @@ def read_options(parameters: QueryParameters, flags: int, reader: Reader) -> Non
         parameters.keyspace = reader.string()
     if flags & NOW_IN_SECONDS:
         parameters.now_in_seconds = reader.integer()
-
-
-def write_flags(flags: int, dialect: Dialect) -> bytes:
-    """Write the flags as wide as the dialect has them."""
-    return pack_int(flags) if dialect.int_flags else pack_byte(flags)
 
 
 def read_flags(reader: Reader, dialect: Dialect) -> int:
