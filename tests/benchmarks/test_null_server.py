@@ -1,0 +1,156 @@
+"""The null server of the benchmarks answers as a node would, and counts what it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks import schema
+from benchmarks.canned import COUNTERS
+from benchmarks.null_server import NullServer
+from cql_protocol import (
+    Batch,
+    BatchEntry,
+    Execute,
+    PreparedResult,
+    Query,
+    QueryParameters,
+    RawRows,
+    Register,
+    ResultMetadata,
+    RowDecoder,
+    SetKeyspaceResult,
+    VoidResult,
+)
+from cql_protocol.errors import PreparedQueryNotFound, ProtocolViolation
+from cql_protocol.types import INT, TEXT
+from tests.integration.client import Client
+
+COMBINATIONS = [(3, False), (4, False), (4, "lz4"), (5, False), (5, "lz4")]
+WINDOW = 300
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NullServer]:
+    with NullServer() as running:
+        yield running
+
+
+@pytest.fixture(params=COMBINATIONS, ids=str)
+def client(server: NullServer, request: pytest.FixtureRequest) -> Iterator[Client]:
+    version, compression = request.param
+    with Client(server.address, server.port, version=version, compression=compression) as connected:
+        yield connected
+
+
+def rows(answer: object, metadata: ResultMetadata) -> list[tuple[object, ...]]:
+    assert isinstance(answer, RawRows)
+    assert metadata.columns is not None
+    return answer.decode(RowDecoder([column.type for column in metadata.columns]))
+
+
+def prepare(client: Client, text: str) -> PreparedResult:
+    prepared = client.prepare(text)
+    assert isinstance(prepared, PreparedResult)
+    return prepared
+
+
+def answered(client: Client) -> int:
+    ((count, cpu_us),) = client.rows(COUNTERS)
+    assert cpu_us > 0
+    return count
+
+
+def test_every_execute_is_answered_and_counted(client: Client) -> None:
+    before = answered(client)
+    insert = prepare(client, schema.INSERT_ITEM)
+    assert [column.name for column in insert.metadata.columns] == ["id", "name"]
+    for number in range(5):
+        values = [INT.encode(number), TEXT.encode("x" * number)]
+        answer = client.request(Execute(insert.query_id, QueryParameters(values=values)))
+        assert isinstance(answer, VoidResult)
+    assert answered(client) == before + 5
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_row_is_read_with_and_without_metadata(client: Client, skip: bool) -> None:
+    select = prepare(client, schema.SELECT_ITEM)
+    request = Execute(
+        select.query_id,
+        QueryParameters(values=[INT.encode(1)], skip_metadata=skip),
+        select.result_metadata_id,
+    )
+    for _ in range(3):
+        answer = client.request(request)
+        assert isinstance(answer, RawRows)
+        assert (answer.metadata.columns is None) is skip
+        assert rows(answer, select.result_metadata) == [schema.item(1)]
+
+
+def test_requests_sent_together_are_answered_each_on_its_stream(client: Client) -> None:
+    before = answered(client)
+    select = prepare(client, schema.SELECT_ITEM)
+    insert = prepare(client, schema.INSERT_ITEM)
+    requests = [
+        Execute(select.query_id, QueryParameters(values=[INT.encode(n)]))
+        if n % 2
+        else Execute(
+            insert.query_id, QueryParameters(values=[INT.encode(n), TEXT.encode("y" * (n % 7))])
+        )
+        for n in range(WINDOW)
+    ]
+    kinds = [type(answer) for answer in client.pipeline(requests)]
+    assert kinds == [VoidResult, RawRows] * (WINDOW // 2)
+    assert answered(client) == before + WINDOW
+
+
+def test_a_page_comes_whole(client: Client) -> None:
+    select = prepare(client, schema.SELECT_PAGE)
+    for _ in range(2):
+        answer = client.request(Execute(select.query_id, QueryParameters(values=[INT.encode(0)])))
+        assert rows(answer, select.result_metadata) == list(schema.page())
+
+
+def test_batches_and_texts_are_counted_and_system_tables_are_not(client: Client) -> None:
+    before = answered(client)
+    assert isinstance(client.request(Query("INSERT INTO bench.items (id) VALUES (1)")), VoidResult)
+    assert isinstance(client.request(Batch([BatchEntry("DELETE FROM bench.items")])), VoidResult)
+    assert client.request(Query("USE bench")) == SetKeyspaceResult("bench")
+    client.rows("SELECT * FROM system.local WHERE key='local'")
+    assert answered(client) == before + 3
+
+
+def test_the_system_tables_tell_of_one_node(client: Client, server: NullServer) -> None:
+    text = "SELECT rpc_port, partitioner, data_center FROM system.local WHERE key='local'"
+    assert client.rows(text) == [
+        (server.port, "org.apache.cassandra.dht.Murmur3Partitioner", "dc1")
+    ]
+    assert client.rows("SELECT * FROM system.peers_v2") == []
+    assert client.rows("SELECT keyspace_name FROM system_schema.keyspaces") == [("bench",)]
+    assert client.rows("SELECT x FROM system_schema.unknown") == []
+    text = "SELECT column_name FROM system_schema.columns WHERE table_name = 'items'"
+    assert client.rows(text) == [("id",), ("name",)]
+    client.request(Register(["STATUS_CHANGE"]))
+
+
+def test_a_statement_that_was_not_prepared_is_refused(client: Client) -> None:
+    with pytest.raises(PreparedQueryNotFound):
+        client.request(Execute(b"x" * 16, QueryParameters()))
+
+
+def test_an_unknown_version_is_refused_with_those_it_speaks(server: NullServer) -> None:
+    import socket
+
+    from cql_protocol import ClientConnection, Options
+    from cql_protocol.connection import Answer
+
+    with socket.create_connection((server.address, server.port)) as sock:
+        connection = ClientConnection(5)
+        data = connection.send(Options())
+        sock.sendall(bytes((0x42,)) + data[1:])
+        connection.receive_data(sock.recv(4096))
+        event = connection.next_event()
+    assert isinstance(event, Answer)
+    assert isinstance(event.response, ProtocolViolation)
+    assert "4/v4, 5/v5" in str(event.response)
