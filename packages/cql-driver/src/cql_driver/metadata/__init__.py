@@ -1,0 +1,49 @@
+"""What the driver knows of a cluster: hosts, tokens, replicas, keyspaces.
+
+`Metadata` is what ``cluster.metadata`` is. The functions for names write them as they can
+stand in a statement.
+"""
+
+from __future__ import annotations
+
+from cql_driver.metadata.metadata import KeyspaceMetadata, Metadata
+from cql_driver.metadata.replication import (
+    EverywhereStrategy,
+    LocalStrategy,
+    NetworkTopologyStrategy,
+    ReplicationFactor,
+    ReplicationStrategy,
+    SimpleStrategy,
+    replication_strategy,
+)
+from cql_driver.metadata.ring import TokenMap
+from cql_protocol.identifiers import (
+    escape_name,
+    is_valid_name,
+    protect_name,
+    protect_names,
+    protect_value,
+)
+from cql_protocol.tokens import BytesToken, MD5Token, Murmur3Token, Token
+
+__all__ = [
+    "BytesToken",
+    "EverywhereStrategy",
+    "KeyspaceMetadata",
+    "LocalStrategy",
+    "MD5Token",
+    "Metadata",
+    "Murmur3Token",
+    "NetworkTopologyStrategy",
+    "ReplicationFactor",
+    "ReplicationStrategy",
+    "SimpleStrategy",
+    "Token",
+    "TokenMap",
+    "escape_name",
+    "is_valid_name",
+    "protect_name",
+    "protect_names",
+    "protect_value",
+    "replication_strategy",
+]

@@ -1,0 +1,297 @@
+"""`Metadata`: what is known of a cluster: its hosts, its ring, its keyspaces."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.metadata.replication import ReplicationStrategy
+from cql_driver.metadata.ring import Ring, TokenMap
+from cql_protocol.tokens import token_class
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from uuid import UUID
+
+    from cql_driver.metadata.ring import ReplicaTable
+    from cql_driver.pools.host import Host
+    from cql_protocol.tokens import Token
+
+__all__ = ["KeyspaceMetadata", "Metadata"]
+
+
+class KeyspaceMetadata:
+    """A keyspace: its name and how it is replicated.
+
+    `replication_strategy` is None when `strategy_class` is.
+    """
+
+    name: str
+    durable_writes: bool = True
+    """Whether writes go through the commit log."""
+    replication_strategy: ReplicationStrategy | None = None
+
+    def __init__(
+        self,
+        name: str,
+        durable_writes: bool,
+        strategy_class: str | None,
+        strategy_options: Mapping[str, Any] | None,
+    ) -> None:
+        self.name = name
+        self.durable_writes = durable_writes
+        self.replication_strategy = ReplicationStrategy.create(strategy_class, strategy_options)
+
+    def __repr__(self) -> str:
+        return f"<KeyspaceMetadata {self.name} {self.replication_strategy!r}>"
+
+
+class _Snapshot:
+    """Everything that readers see, made by a writer and then left as it is."""
+
+    __slots__ = (
+        "by_endpoint",
+        "by_id",
+        "cluster_name",
+        "hash_fn",
+        "keyspaces",
+        "partitioner",
+        "tables",
+        "token_class",
+        "token_map",
+    )
+
+    def __init__(
+        self,
+        hosts: Iterable[Host],
+        keyspaces: Mapping[str, KeyspaceMetadata],
+        ring: Ring | None,
+        previous: _Snapshot | None,
+        names: tuple[str | None, str | None],
+    ) -> None:
+        self.by_endpoint = {host.endpoint: host for host in hosts}
+        self.by_id = {
+            host.host_id: host for host in self.by_endpoint.values() if host.host_id is not None
+        }
+        self.keyspaces = MappingProxyType(dict(keyspaces))
+        self.cluster_name, self.partitioner = names
+        self.token_class: type[Token] | None = token_class(self.partitioner)
+        self.hash_fn: Callable[[bytes], Any] | None = None
+        self.token_map: TokenMap | None = None
+        self.tables: dict[str, ReplicaTable] = {}
+        if ring is not None and ring.values:
+            strategies = {
+                name: keyspace.replication_strategy
+                for name, keyspace in keyspaces.items()
+                if keyspace.replication_strategy is not None
+            }
+            before = None if previous is None else previous.token_map
+            self.token_map = TokenMap(ring, strategies, before)
+            self.tables = self.token_map.tables
+            self.hash_fn = ring.token_class.hash_fn
+
+
+class Metadata:
+    """What is known of the cluster. Any thread may read it, at any time, without a lock.
+
+    Readers see one snapshot; the control connection replaces it as a whole when something
+    changes. What is returned is never changed afterwards, so ask again for what is new.
+
+    Example::
+
+        for host in cluster.metadata.all_hosts():
+            print(host.address, host.datacenter, host.rack, host.is_up)
+        print(cluster.metadata.get_replicas("users", b"key"))
+    """
+
+    dbaas: bool = False
+    """Whether the cluster is a cloud service that changes defaults; False for all we know."""
+
+    def __init__(self) -> None:
+        self._snapshot = _Snapshot((), {}, None, None, (None, None))
+
+    # --- reading -----------------------------------------------------------------------------
+
+    @property
+    def cluster_name(self) -> str | None:
+        """The name of the cluster, once connected."""
+        return self._snapshot.cluster_name
+
+    @property
+    def partitioner(self) -> str | None:
+        """The server's class that makes tokens of keys, once connected."""
+        return self._snapshot.partitioner
+
+    @property
+    def keyspaces(self) -> Mapping[str, KeyspaceMetadata]:
+        """The keyspaces by name; read-only."""
+        return self._snapshot.keyspaces
+
+    @property
+    def token_map(self) -> TokenMap | None:
+        """The ring with its replicas; None when tokens are not known or not wanted."""
+        return self._snapshot.token_map
+
+    def all_hosts(self) -> list[Host]:
+        """Return all known hosts, whether up or down."""
+        return list(self._snapshot.by_endpoint.values())
+
+    def all_hosts_items(self) -> list[tuple[UUID, Host]]:
+        """Return all hosts whose host id is known, with it."""
+        return list(self._snapshot.by_id.items())
+
+    def get_host(self, endpoint_or_address: Any, port: int | None = None) -> Host | None:
+        """Return the host with an end point, or with an address (text); None if there is none.
+
+        An address is compared with the one that the node tells to clients, then with the one
+        the driver connects to; so is `port`, if it is given and the host's is known.
+
+        Example::
+
+            cluster.metadata.get_host("10.0.0.1")
+        """
+        if not isinstance(endpoint_or_address, str):
+            return self._snapshot.by_endpoint.get(endpoint_or_address)
+        hosts = list(self._snapshot.by_endpoint.values())
+        for host in hosts:
+            if host.broadcast_rpc_address == endpoint_or_address and port in (
+                None,
+                host.broadcast_rpc_port or port,
+            ):
+                return host
+        for host in hosts:
+            if host.address == endpoint_or_address and port in (None, host.endpoint.port):
+                return host
+        return None
+
+    def get_host_by_host_id(self, host_id: UUID) -> Host | None:
+        """Return the host with this id, or None."""
+        return self._snapshot.by_id.get(host_id)
+
+    def can_support_partitioner(self) -> bool:
+        """Say whether tokens of the cluster's partitioner can be computed here."""
+        return self._snapshot.token_class is not None
+
+    def get_replicas(self, keyspace: str, key: bytes) -> list[Host]:
+        """Return the hosts that hold the partition with the routing key `key`.
+
+        The primary replica comes first, transient ones last. Empty when the keyspace or the
+        ring is not known.
+        """
+        token_map = self._snapshot.token_map
+        if token_map is None:
+            return []
+        return token_map.get_replicas(keyspace, token_map.token_class.from_key(key))
+
+    def token_of(self, routing_key: bytes) -> Any:
+        """Return the value of the token of a routing key: for `replicas`; None without a ring."""
+        hash_fn = self._snapshot.hash_fn
+        return None if hash_fn is None else hash_fn(routing_key)
+
+    def replicas(self, keyspace: str, token_value: Any) -> tuple[Host, ...]:
+        """Return the replicas of a token, given its value, as `get_replicas` orders them.
+
+        This is for load-balancing policies: it costs well below a microsecond.
+        """
+        table = self._snapshot.tables.get(keyspace)
+        if table is None:
+            return ()
+        found = table.found[bisect_left(table.values, token_value)]
+        return found if found is not None else table.work_out(token_value)
+
+    def spreads(self, keyspace: str) -> bool:
+        """Say whether some hosts are no replicas, so that the token tells which to ask.
+
+        False also when nothing is known of the keyspace. The *order* of replicas depends on
+        the token even when every host is one: conditional statements go by it.
+        """
+        snapshot = self._snapshot
+        table = snapshot.tables.get(keyspace)
+        return table is not None and 0 < table.replica_count < len(snapshot.by_endpoint)
+
+    # --- writing: on the loop ----------------------------------------------------------------
+
+    def set_topology(
+        self,
+        hosts: Iterable[Host],
+        partitioner: str | None,
+        cluster_name: str | None,
+        *,
+        rebuild: bool = True,
+        tokens: bool = True,
+    ) -> None:
+        """Replace hosts and ring; `rebuild=False` keeps the ring, ``tokens=False`` drops it."""
+        everyone = list(hosts)
+        ring = self._ring if tokens else None
+        if tokens and (rebuild or ring is None or partitioner != self.partitioner):
+            kind = token_class(partitioner)
+            ring = None if kind is None else Ring.of_hosts(kind, everyone)
+        self._swap(hosts=everyone, ring=ring, names=(cluster_name, partitioner))
+
+    def set_keyspaces(self, keyspaces: Mapping[str, KeyspaceMetadata]) -> None:
+        """Replace the keyspaces; the replicas of those whose replication stays are kept."""
+        self._swap(keyspaces=keyspaces)
+
+    def rebuild_token_map(self, partitioner: str, token_map: Mapping[Host, Iterable[str]]) -> None:
+        """Make the ring anew from each host's tokens, as the server writes them."""
+        for host, tokens in token_map.items():
+            host.tokens = tuple(tokens)
+        kind = token_class(partitioner)
+        ring = None if kind is None else Ring.of_hosts(kind, token_map)
+        self._swap(ring=ring, names=(self.cluster_name, partitioner))
+
+    def add_or_return_host(self, host: Host) -> tuple[Host, bool]:
+        """Add a host, unless one with its id or end point is known: that one is returned.
+
+        The second of the pair says whether `host` was added. Its tokens count from the next
+        rebuild of the ring on.
+        """
+        snapshot = self._snapshot
+        known = None if host.host_id is None else snapshot.by_id.get(host.host_id)
+        if known is None:
+            known = snapshot.by_endpoint.get(host.endpoint)
+        if known is not None:
+            return known, False
+        self._swap(hosts=[*snapshot.by_endpoint.values(), host])
+        return host, True
+
+    def update_host(self, host: Host, old_endpoint: Any) -> None:
+        """Take over a host whose end point was `old_endpoint` and is another now."""
+        others = [
+            known
+            for endpoint, known in self._snapshot.by_endpoint.items()
+            if endpoint != old_endpoint and known is not host
+        ]
+        self._swap(hosts=[*others, host])
+
+    def remove_host(self, host: Host) -> bool:
+        """Forget a host; return whether it was known. The ring keeps it until it is rebuilt."""
+        snapshot = self._snapshot
+        left = [known for known in snapshot.by_endpoint.values() if known is not host]
+        if len(left) == len(snapshot.by_endpoint):
+            return False
+        self._swap(hosts=left)
+        return True
+
+    def remove_host_by_host_id(self, host_id: UUID, endpoint: Any = None) -> bool:
+        """Forget the host with this id (and end point, if given); return whether it was known."""
+        host = self._snapshot.by_id.get(host_id)
+        if host is None or (endpoint is not None and host.endpoint != endpoint):
+            return False
+        return self.remove_host(host)
+
+    @property
+    def _ring(self) -> Ring | None:
+        token_map = self._snapshot.token_map
+        return None if token_map is None else token_map.ring_of_hosts
+
+    def _swap(self, **changes: Any) -> None:
+        old = self._snapshot
+        self._snapshot = _Snapshot(
+            changes.get("hosts", old.by_endpoint.values()),
+            changes.get("keyspaces", old.keyspaces),
+            changes.get("ring", self._ring),
+            old,
+            changes.get("names", (old.cluster_name, old.partitioner)),
+        )
