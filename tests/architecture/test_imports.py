@@ -38,6 +38,9 @@ SLOW_IN_PROTOCOL = {"dataclasses", "inspect", "numpy"}
 """Modules whose import alone costs as much as a good part of cql_protocol."""
 
 PLUGIN_PLACES = {
+    ("cql_driver.auth.sasl", "puresasl"),
+    ("cql_driver.metrics.opentelemetry", "opentelemetry"),
+    ("cql_driver.metrics.prometheus", "prometheus_client"),
     ("cql_protocol.compression.lz4", "lz4"),
     ("cql_protocol.compression.snappy", "cramjam"),
     ("cql_protocol.geo", "geomet"),
@@ -166,7 +169,8 @@ def test_each_plugin_place_uses_its_library(place: str, library: str) -> None:
     """A rule for a place that is gone would let the library in unseen elsewhere."""
     assert any(
         _is_within(found.importer, place) and _root(found.target) == library
-        for found in imports_of("cql-protocol")
+        for distribution in ("cql-driver", "cql-protocol")
+        for found in imports_of(distribution)
     )
 
 

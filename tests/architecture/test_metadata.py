@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from cql_driver.auth import AUTHENTICATORS
 from cql_protocol.registry import CODECS, COMPRESSORS, Registry
 from tests.architecture.source import IMPORT_NAMES, ROOT, imports_of, modules, pyproject
 
 REGISTRIES: dict[str, Registry] = {
+    "cql_driver.authenticators": AUTHENTICATORS,
     "cql_protocol.codecs": CODECS,
     "cql_protocol.compressors": COMPRESSORS,
 }
