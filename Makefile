@@ -30,7 +30,7 @@ help:
 	@echo "make fix     mend what the linter and the formatter can mend"
 	@echo "make demo    start a Cassandra node and talk to it"
 	@echo "make fuzz    feed the decoders random bytes; ARGS goes to the fuzzer"
-	@echo "make bench   measure the codec's kernels, in pure Python and then compiled"
+	@echo "make bench   measure the codec's kernels; ARGS=requests, start or memory measures the driver"
 	@echo "make build   build the wheel and the source archive of each package into dist/"
 	@echo "make clean   remove what the other targets made"
 	@echo "PYTHON=python3.12 chooses another Python than python3."

@@ -48,7 +48,7 @@ from cql_protocol.messages import Response, opcodes
 from cql_protocol.messages.codec import decode_request, encode_response
 from cql_protocol.messages.opcodes import FLAG_COMPRESSED
 from cql_protocol.registry import COMPRESSORS
-from cql_protocol.segments import SegmentReader, SegmentWriter
+from cql_protocol.segments import MAX_PAYLOAD, SegmentReader, SegmentWriter
 
 ADDRESSES = [*((f"127.0.9.{last}", 9042) for last in range(1, 10)), ("127.0.0.1", 0)]
 """Where it tries to listen, in order; port 0 lets the system choose."""
@@ -59,6 +59,8 @@ SKIP_METADATA = 0x02
 KEY = slice(4, 27)
 """From the opcode of a frame to the end of a prepared statement's id, which has 16 bytes."""
 REMEMBERED = 4096
+LEAST_RUN = 8
+"""Frames alike that are worth being answered at one stroke."""
 
 Prepared = tuple[int, int, bytes, bytes]
 """Of an EXECUTE: its size, where the low byte of its flags is, and what is answered behind the
@@ -95,7 +97,7 @@ class Session:
 
     def receive(self, data: bytes) -> bytes:
         """Take bytes and return the answers to the requests that they complete."""
-        out: list[bytes] = []
+        out: list[bytes | bytearray] = []
         if self._reader is None:
             self._cut(data, out)
             if self._reader is None or not self._rest:
@@ -107,11 +109,11 @@ class Session:
             self._cut(payload, out)
         return self._writer.wrap(out)
 
-    def _cut(self, data: bytes, out: list[bytes]) -> None:
+    def _cut(self, data: bytes, out: list[bytes | bytearray]) -> None:
         """Answer the frames of `data`, and keep what is left."""
         if self._rest:
             data = self._rest + data
-        at, size, hits = 0, len(data), 0
+        at, size, hits, single_until = 0, len(data), 0, 0
         known = self._known
         head = bytes((0x80 | self._dialect.version, self._frame_flags()))
         while size - at >= HEADER.size:
@@ -121,9 +123,17 @@ class Session:
                 if size - at < length:
                     break
                 tail = bare if data[at + flags_at] & SKIP_METADATA else full
-                out.append(head + data[at + 2 : at + 4] + tail)
-                hits += 1
-                at += length
+                count = 1
+                if at >= single_until and size - at >= LEAST_RUN * length:
+                    most = MAX_PAYLOAD // (4 + len(tail))  # what fits in a segment
+                    count = _run_of(data, at, length, flags_at, most)
+                if count > 1:
+                    out.append(_answers_of(data, at, length, count, head, tail))
+                else:
+                    single_until = max(single_until, at + LEAST_RUN * length)
+                    out.append(head + data[at + 2 : at + 4] + tail)
+                hits += count
+                at += length * count
                 continue
             version, flags, stream, opcode, length = HEADER.unpack_from(data, at)
             end = at + HEADER.size + length
@@ -229,6 +239,32 @@ class Session:
             body = self._compressor.compress(body)
             flags |= FLAG_COMPRESSED
         return HEADER.pack(0x80 | version, flags, stream, opcode, len(body)) + body
+
+
+def _run_of(data: bytes, at: int, length: int, flags_at: int, most: int) -> int:
+    """Return how many frames like the one at `at` follow each other, itself counted; 1 if few.
+
+    They are alike in what decides the answer: size, statement, and the flags.
+    """
+    count = min((len(data) - at) // length, most)
+    places = (1, flags_at, *range(KEY.start, KEY.stop))
+    while count >= LEAST_RUN:
+        end = at + count * length
+        if all(data[at + j : end : length].count(data[at + j]) == count for j in places):
+            return count
+        count //= 2
+    return 1
+
+
+def _answers_of(
+    data: bytes, at: int, length: int, count: int, head: bytes, tail: bytes
+) -> bytearray:
+    """Return the answers to `count` frames that are alike, with their streams filled in."""
+    answers = bytearray((head + b"\0\0" + tail) * count)
+    end, size = at + count * length, 4 + len(tail)
+    answers[2::size] = data[at + 2 : end : length]
+    answers[3::size] = data[at + 3 : end : length]
+    return answers
 
 
 def _without_metadata(response: Response, skip: bool) -> Response:

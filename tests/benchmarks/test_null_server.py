@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -10,9 +11,12 @@ from benchmarks import schema
 from benchmarks.canned import COUNTERS
 from benchmarks.null_server import NullServer
 from cql_protocol import (
+    Answer,
     Batch,
     BatchEntry,
+    ClientConnection,
     Execute,
+    Options,
     PreparedResult,
     Query,
     QueryParameters,
@@ -25,7 +29,7 @@ from cql_protocol import (
 )
 from cql_protocol.errors import PreparedQueryNotFound, ProtocolViolation
 from cql_protocol.types import INT, TEXT
-from tests.integration.client import Client
+from tests.integration.client import Client, bound
 
 COMBINATIONS = [(3, False), (4, False), (4, "lz4"), (5, False), (5, "lz4")]
 WINDOW = 300
@@ -105,6 +109,31 @@ def test_requests_sent_together_are_answered_each_on_its_stream(client: Client) 
     assert answered(client) == before + WINDOW
 
 
+@pytest.mark.parametrize("count", [7, 8, WINDOW])
+def test_requests_alike_are_answered_each_on_its_stream(client: Client, count: int) -> None:
+    select = prepare(client, schema.SELECT_ITEM)
+    insert = prepare(client, schema.INSERT_ITEM)
+    before = answered(client)
+    for prepared, values in ((select, (1,)), (insert, (1, "x"))):
+        answers = client.pipeline(bound(prepared, values) for _ in range(count))
+        assert {type(answer) for answer in answers} == {
+            RawRows if prepared is select else VoidResult
+        }
+        for answer in answers:
+            if prepared is select:
+                assert rows(answer, select.result_metadata) == [schema.item(1)]
+    odd = [bound(select, (1,), skip_metadata=n == count - 1) for n in range(count)]
+    skipped = [answer.metadata.columns is None for answer in client.pipeline(odd)]
+    assert skipped == [False] * (count - 1) + [True]
+    assert answered(client) == before + 3 * count
+
+
+def test_pages_asked_for_together_come_whole(client: Client) -> None:
+    select = prepare(client, schema.SELECT_PAGE)
+    answers = client.pipeline(bound(select, (0,)) for _ in range(12))
+    assert {len(rows(answer, select.result_metadata)) for answer in answers} == {schema.PAGE_ROWS}
+
+
 def test_a_page_comes_whole(client: Client) -> None:
     select = prepare(client, schema.SELECT_PAGE)
     for _ in range(2):
@@ -140,11 +169,6 @@ def test_a_statement_that_was_not_prepared_is_refused(client: Client) -> None:
 
 
 def test_an_unknown_version_is_refused_with_those_it_speaks(server: NullServer) -> None:
-    import socket
-
-    from cql_protocol import ClientConnection, Options
-    from cql_protocol.connection import Answer
-
     with socket.create_connection((server.address, server.port)) as sock:
         connection = ClientConnection(5)
         data = connection.send(Options())

@@ -1,0 +1,48 @@
+"""``python -m benchmarks WHAT …``: the one command of all benchmarks.
+
+kernels [GROUP …]   CPU time of the codec's kernels, in pure Python and then compiled (default)
+requests            requests/s, CPU per request and latencies, side by side with other drivers
+start               CPU time of the import, side by side with other drivers
+memory              what clusters leave behind
+
+``python -m benchmarks WHAT --help`` tells the options.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+COMMANDS = {"requests": "request_rates", "start": "cold_start", "memory": "memory"}
+
+
+def kernels(arguments: list[str]) -> int:
+    """Measure the kernels in both implementations, each in a process of its own."""
+    script = Path(__file__).with_name("kernels.py")
+    for implementation in ("python", "cython"):
+        environment = {**os.environ, "CQL_PROTOCOL_IMPL": implementation}
+        done = subprocess.run([sys.executable, script, *arguments], env=environment, check=False)
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """Run the benchmark that is named first; return its exit status."""
+    what, *rest = arguments or ["kernels"]
+    if what in ("-h", "--help"):
+        print(__doc__)
+        return 0
+    if what == "kernels":
+        return kernels(rest)
+    if what in COMMANDS:
+        status: int = import_module(f"benchmarks.{COMMANDS[what]}").main(rest)
+        return status
+    return kernels(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,160 @@
+"""What ``import cql_driver.cluster`` costs, side by side with the import of other drivers::
+
+    python -m benchmarks start
+
+CPU time (user and system) of fresh processes, less that of an interpreter that imports nothing
+in the same environment. One process after the other, driver by driver, many times. It is also
+told which modules our import loads that it should not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from typing import NamedTuple
+
+from benchmarks.drivers import (
+    BASELINE,
+    IMPLEMENTATIONS,
+    OURS,
+    PEERS,
+    BenchError,
+    Driver,
+    driver_name,
+    drivers,
+)
+from benchmarks.report import least_and_median, number, table
+
+LIMIT = 0.25
+"""The most that our import may take of scylla-driver's."""
+
+UNWANTED = (
+    "asyncio",
+    "concurrent.futures",
+    "dataclasses",
+    "importlib.metadata",
+    "inspect",
+    "logging.config",
+    "numpy",
+    "ssl",
+)
+
+
+class Figures(NamedTuple):
+    """The import of one driver, in milliseconds of CPU time, a value for each round."""
+
+    driver: Driver
+    imported: list[float]
+    bare: list[float]
+
+    @property
+    def net(self) -> tuple[float, float]:
+        """The import alone: (least, median)."""
+        return (
+            min(self.imported) - min(self.bare),
+            statistics.median(self.imported) - statistics.median(self.bare),
+        )
+
+
+def run(driver: Driver, program: str, folder: str) -> float:
+    """Run a program in a fresh interpreter; return its CPU time in milliseconds."""
+    process = subprocess.Popen(
+        [driver.python, "-I", "-c", program], env=driver.environment, cwd=folder
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise BenchError(f"{driver.label}: {program!r} failed")
+    return (used.ru_utime + used.ru_stime) * 1e3
+
+
+def measure(found: list[Driver], rounds: int) -> list[Figures]:
+    """Import every driver `rounds` times, and nothing as often."""
+    figures = [Figures(driver, [], []) for driver in found]
+    with tempfile.TemporaryDirectory() as folder:
+        for number_of_round in range(rounds + 1):
+            for driver, imported, bare in figures:
+                times = (
+                    run(driver, f"import {driver.root}.cluster", folder),
+                    run(driver, "pass", folder),
+                )
+                # The first round writes byte code and fills the caches of the disk.
+                if number_of_round:
+                    imported.append(times[0])
+                    bare.append(times[1])
+    return figures
+
+
+def loaded(driver: Driver) -> list[str]:
+    """Return the modules that the import loads, in the order in which they are loaded."""
+    program = (
+        "import sys, json; before = set(sys.modules); "
+        f"import {driver.root}.cluster; "
+        "print(json.dumps([name for name in sys.modules if name not in before]))"
+    )
+    done = subprocess.run(
+        [driver.python, "-I", "-c", program],
+        env=driver.environment,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    names: list[str] = json.loads(done.stdout)
+    return names
+
+
+def show(figures: list[Figures]) -> str:
+    """Return the table."""
+    base = next((f for f in figures if f.driver.label.startswith(BASELINE)), figures[0])
+    rows = [
+        [
+            f.driver.label,
+            *map(number, least_and_median(f.bare)),
+            *map(number, f.net),
+            *(f"{mine / theirs:.3f}" for mine, theirs in zip(f.net, base.net, strict=True)),
+            str(len(loaded(f.driver))),
+        ]
+        for f in figures
+    ]
+    head = ["ms of CPU", "bare least", "median", "import least", "median", "ratio least"]
+    return table([*head, "median", "modules"], rows)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print; return the exit status, 1 when our import is beyond its limits."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks start",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--driver", nargs="+", type=driver_name, default=[OURS, *PEERS], metavar="NAME[==VERSION]"
+    )
+    parser.add_argument("--impl", nargs="+", choices=IMPLEMENTATIONS, default=["python"])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--check", action="store_true", help="fail above the limits")
+    options = parser.parse_args(arguments)
+    try:
+        figures = measure(drivers(options.driver, options.impl), options.rounds)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(show(figures))
+    failures = 0
+    base = next((f for f in figures if f.driver.label.startswith(BASELINE)), None)
+    for ours in (f for f in figures if f.driver.ours):
+        unwanted = sorted(set(loaded(ours.driver)).intersection(UNWANTED))
+        print(
+            f"{ours.driver.label} loads of what it should not: {', '.join(unwanted) or 'nothing'}"
+        )
+        failures += bool(unwanted)
+        failures += base is not None and ours.net[0] > LIMIT * base.net[0]
+    return 1 if failures and options.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""The drivers that are compared: the one of this tree, and others in environments of their own.
+
+Those environments are made when they are first needed, below ``.hatch``, so that ``make clean``
+removes them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = "cql-driver"
+PEERS = ("scylla-driver", "cassandra-driver")
+BASELINE = PEERS[0]
+IMPLEMENTATIONS = ("python", "cython")
+WORKER = Path(__file__).with_name("worker.py")
+MOST_SECONDS = 600.0
+
+
+class BenchError(Exception):
+    """A benchmark cannot go on; the text says why."""
+
+
+class Driver(NamedTuple):
+    """A driver to measure: how it is called, where it is, and what its package is called."""
+
+    label: str
+    root: str
+    python: str
+    environment: dict[str, str]
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is the driver of this tree."""
+        return self.root == "cql_driver"
+
+
+def drivers(names: list[str], implementations: list[str]) -> list[Driver]:
+    """Return the drivers of these names, ready to run; ``NAME==VERSION`` asks for a version."""
+    found = []
+    for name in names:
+        if name == OURS:
+            for implementation in implementations:
+                label = OURS if len(implementations) == 1 else f"{OURS} ({implementation})"
+                environment = {**os.environ, "CQL_PROTOCOL_IMPL": implementation}
+                found.append(Driver(label, "cql_driver", sys.executable, environment))
+        else:
+            found.append(Driver(name, "cassandra", _peer(name), dict(os.environ)))
+    return found
+
+
+def driver_name(text: str) -> str:
+    """Check the name of a driver from the command line."""
+    if text.partition("==")[0] not in PEERS and text != OURS:
+        raise ValueError(f"{text} is not one of {', '.join((OURS, *PEERS))}")
+    return text
+
+
+def _peer(requirement: str) -> str:
+    """Return the Python of the environment that has this driver; make it if need be."""
+    tag = "{}.{}".format(*sys.version_info[:2])
+    folder = ROOT / ".hatch" / tag / "peers" / requirement
+    python = folder / "bin" / "python"
+    ready = folder / "ready"
+    if not ready.exists():
+        print(f"setting up {requirement} in {folder.relative_to(ROOT)}", file=sys.stderr)
+        venv.create(folder, clear=True, with_pip=True, symlinks=True)
+        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        done = subprocess.run([*command, requirement, "lz4"], check=False)
+        if done.returncode:
+            raise BenchError(f"{requirement} cannot be installed; pip said why above")
+        ready.touch()
+    return str(python)
+
+
+class Worker:
+    """A process that has one driver's session and runs what it is told."""
+
+    def __init__(self, driver: Driver, options: dict[str, Any]) -> None:
+        self.driver = driver
+        self._process = subprocess.Popen(
+            [driver.python, str(WORKER), driver.root, json.dumps(options)],
+            env=driver.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            self.about = self.answer()
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, order: dict[str, Any]) -> None:
+        """Tell it to run something; `answer` waits for the figures."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        """Return the next answer; raise `BenchError` when there is none or it is an error."""
+        stream = self._process.stdout
+        assert stream is not None
+        ready, _, _ = select.select([stream], [], [], MOST_SECONDS)
+        if not ready:
+            raise BenchError(f"{self.driver.label} hangs: no answer in {MOST_SECONDS:.0f} s")
+        line = stream.readline()
+        if not line:
+            raise BenchError(f"the process of {self.driver.label} ended")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise BenchError(f"{self.driver.label} failed:\n{answer['error']}")
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        try:
+            self._process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
