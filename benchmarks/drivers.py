@@ -6,6 +6,7 @@ removes them.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import select
@@ -59,7 +60,7 @@ def drivers(names: list[str], implementations: list[str]) -> list[Driver]:
 def driver_name(text: str) -> str:
     """Check the name of a driver from the command line."""
     if text.partition("==")[0] not in PEERS and text != OURS:
-        raise ValueError(f"{text} is not one of {', '.join((OURS, *PEERS))}")
+        raise argparse.ArgumentTypeError(f"{text} is not one of {', '.join((OURS, *PEERS))}")
     return text
 
 

@@ -182,7 +182,7 @@ def show(cell: Cell, contenders: list[Contender]) -> str:
         )
     head = ["driver", "requests/s", "CPU µs least", "median", "ratio least", "median"]
     head += ["p50 µs", "p99 µs", "server µs"]
-    limit = LIMITS.get(cell)
+    limit = LIMITS.get(cell) if base.rounds[cell][0].server is not None else None
     title = f"{cell[0]}, {cell[1]}"
     if cell[1] == "page":
         title += f" of {PAGE_ROWS:,} rows"
@@ -248,7 +248,7 @@ def parser() -> argparse.ArgumentParser:
     add("--processes", type=int, default=1, help="of each driver")
     add("--concurrency", type=int, default=100, help="requests in flight of each thread")
     add("--protocol", type=int, choices=[3, 4, 5], default=4)
-    add("--compression", choices=["lz4", "snappy"], help="default: none")
+    add("--compression", choices=["lz4"], help="default: none")
     add("--pin", type=int, metavar="CPU", help="keep clients and server on this core")
     add("--json", metavar="FILE", help="write every round's figures there; - is the output")
     add("--check", action="store_true", help="measure the cells that have limits, and fail above")
