@@ -1,0 +1,109 @@
+"""Policies: which nodes are asked, in which order, and what is done when something fails.
+
+They are plain objects, given to `Cluster` or `ExecutionProfile`; one of each has a default.
+
+Example::
+
+    profile = ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc="dc1")),
+        retry_policy=ExponentialBackoffRetryPolicy(max_num_retries=3),
+        speculative_execution_policy=ConstantSpeculativeExecutionPolicy(0.2, 1),
+    )
+"""
+
+from __future__ import annotations
+
+from cql_driver.policies.base import (
+    HostDistance,
+    HostStateListener,
+    LoadBalancingPolicy,
+    picker,
+)
+from cql_driver.policies.columns import ColDesc
+from cql_driver.policies.conviction import ConvictionPolicy, SimpleConvictionPolicy
+from cql_driver.policies.local_first import DCAwareRoundRobinPolicy, RackAwareRoundRobinPolicy
+from cql_driver.policies.percentile import PercentileSpeculativeExecutionPolicy
+from cql_driver.policies.reconnection import (
+    ConstantReconnectionPolicy,
+    ExponentialReconnectionPolicy,
+    ReconnectionPolicy,
+)
+from cql_driver.policies.retry import (
+    DowngradingConsistencyRetryPolicy,
+    ExponentialBackoffRetryPolicy,
+    FallthroughRetryPolicy,
+    NeverRetryPolicy,
+    RetryPolicy,
+    may_repeat,
+    was_not_applied,
+)
+from cql_driver.policies.round_robin import (
+    AllowListRoundRobinPolicy,
+    RoundRobinPolicy,
+    WhiteListRoundRobinPolicy,
+)
+from cql_driver.policies.speculative import (
+    ConstantSpeculativeExecutionPolicy,
+    NoSpeculativeExecutionPlan,
+    NoSpeculativeExecutionPolicy,
+    SpeculativeExecutionPlan,
+    SpeculativeExecutionPolicy,
+)
+from cql_driver.policies.token_aware import TokenAwarePolicy, default_lbp_factory
+from cql_driver.policies.translation import (
+    AddressTranslator,
+    EC2MultiRegionTranslator,
+    IdentityTranslator,
+)
+from cql_driver.policies.wrappers import (
+    DefaultLoadBalancingPolicy,
+    DSELoadBalancingPolicy,
+    HostFilterPolicy,
+    WrapperPolicy,
+)
+
+__all__ = [
+    # Load balancing
+    "AllowListRoundRobinPolicy",
+    "DCAwareRoundRobinPolicy",
+    "DSELoadBalancingPolicy",
+    "DefaultLoadBalancingPolicy",
+    "HostDistance",
+    "HostFilterPolicy",
+    "HostStateListener",
+    "LoadBalancingPolicy",
+    "RackAwareRoundRobinPolicy",
+    "RoundRobinPolicy",
+    "TokenAwarePolicy",
+    "WhiteListRoundRobinPolicy",
+    "WrapperPolicy",
+    "default_lbp_factory",
+    "picker",
+    # Retry
+    "DowngradingConsistencyRetryPolicy",
+    "ExponentialBackoffRetryPolicy",
+    "FallthroughRetryPolicy",
+    "NeverRetryPolicy",
+    "RetryPolicy",
+    "may_repeat",
+    "was_not_applied",
+    # Speculative execution
+    "ConstantSpeculativeExecutionPolicy",
+    "NoSpeculativeExecutionPlan",
+    "NoSpeculativeExecutionPolicy",
+    "PercentileSpeculativeExecutionPolicy",
+    "SpeculativeExecutionPlan",
+    "SpeculativeExecutionPolicy",
+    # Nodes that are down
+    "ConstantReconnectionPolicy",
+    "ConvictionPolicy",
+    "ExponentialReconnectionPolicy",
+    "ReconnectionPolicy",
+    "SimpleConvictionPolicy",
+    # Addresses
+    "AddressTranslator",
+    "EC2MultiRegionTranslator",
+    "IdentityTranslator",
+    # Columns
+    "ColDesc",
+]

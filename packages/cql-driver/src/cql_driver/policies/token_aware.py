@@ -1,0 +1,245 @@
+"""`TokenAwarePolicy`: ask a node that has the data itself, and so save a hop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.policies.base import (
+    HostDistance,
+    LoadBalancingPolicy,
+    has_steady_distances,
+    live_hosts,
+    with_host,
+    without_host,
+)
+from cql_driver.policies.chance import random, shuffled
+from cql_driver.policies.local_first import DCAwareRoundRobinPolicy
+from cql_driver.policies.wrappers import WrapperPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from cql_driver.pools.host import Host
+
+__all__ = ["TokenAwarePolicy", "default_lbp_factory"]
+
+_IGNORED = HostDistance.IGNORED
+_BEYOND = HostDistance.REMOTE + 1
+_SERIAL = (8, 9)
+"""`ConsistencyLevel.SERIAL` and `LOCAL_SERIAL`, which a read may have."""
+_TRIES = (1, 2, 3)
+
+
+class TokenAwarePolicy(WrapperPolicy):
+    """Tries the replicas of the statement's partition first, the nearest of them before others.
+
+    `child_policy` says how far hosts are, and gives the rest of the plan, also for statements
+    whose partition is unknown: the driver knows it of bound statements with all values of
+    the partition key, and of others when `routing_key` and a keyspace are set. Among equally
+    near replicas one is taken at random, or with ``shuffle_replicas=False`` the first of
+    the ring. Conditional statements and those of a serial consistency level always go to
+    the first one, since coordinators that compete for a partition slow each other down.
+
+    Raises `InvalidArgumentType` when `child_policy` is no instance of a policy.
+
+    Example::
+
+        policy = TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc="dc1"))
+    """
+
+    shuffle_replicas: bool = True
+
+    _metadata: Any = None
+    _live: tuple[Host, ...] = ()
+    _near: tuple[dict[int, int], int] | None = None
+    """Distances by `Host.key` and the least of them; None when they may change untold."""
+
+    def __init__(
+        self,
+        child_policy: LoadBalancingPolicy,
+        shuffle_replicas: bool = True,
+        _prefer_tablet_leader: bool = True,
+    ) -> None:
+        super().__init__(child_policy)
+        self.shuffle_replicas = bool(shuffle_replicas)
+        self._prefer_tablet_leader = _prefer_tablet_leader
+
+    def populate(self, cluster: Any, hosts: Iterable[Host]) -> None:
+        """Begin with these hosts, and use the metadata of this cluster."""
+        hosts = tuple(hosts)
+        super().populate(cluster, hosts)
+        self._metadata = cluster.metadata
+        self._live = live_hosts(hosts)
+        self._measure()
+
+    def distance(self, *args: Any, **kwargs: Any) -> int:
+        """Return what the child says of the host."""
+        return super().distance(*args, **kwargs)
+
+    def check_supported(self) -> None:
+        """Have the child check."""
+        super().check_supported()
+
+    def make_query_plan(
+        self, working_keyspace: str | None = None, query: Any = None
+    ) -> Iterator[Host]:
+        """Return the replicas that are up, by distance, then the rest of the child's plan."""
+        keyspace = getattr(query, "keyspace", None) or working_keyspace
+        fixed = not self.shuffle_replicas or _keeps_order(query)
+        replicas = self._replicas(keyspace, query, fixed)
+        plan = self._child_policy.make_query_plan(keyspace, query)
+        return self._replicas_first(replicas, fixed, plan) if replicas else iter(plan)
+
+    def pick(self, working_keyspace: str | None, query: Any) -> Host | None:
+        """Return one of the nearest replicas that are up, or what the child picks."""
+        # `_replicas` written out: this runs once for every request.
+        metadata = self._metadata
+        if query is not None and metadata is not None:
+            keyspace = query.keyspace or working_keyspace
+            if keyspace:
+                fixed = not self.shuffle_replicas or _keeps_order(query)
+                if fixed or metadata.spreads(keyspace):
+                    key = query.routing_key
+                    token = None if key is None else metadata.token_of(key)
+                    replicas = () if token is None else metadata.replicas(keyspace, token)
+                    if replicas:
+                        host = self._choose(replicas, fixed)
+                        if host is not None:
+                            return host
+                working_keyspace = keyspace
+        child_pick = self._child_pick
+        return None if child_pick is None else child_pick(working_keyspace, query)
+
+    def _choose(self, replicas: tuple[Host, ...], fixed: bool) -> Host | None:
+        """Return one of the nearest replicas that are up."""
+        near = self._near
+        if near is not None and not fixed:
+            # Nearly always some replicas are as near as any host can be. Trying at random
+            # costs less than listing these, and gives each the same chance.
+            distances, least = near
+            size = len(replicas)
+            for _ in _TRIES:
+                host = replicas[int(random() * size)]
+                if distances.get(host.key) == least and host.is_up is not False:
+                    return host
+        nearest = self._nearest(replicas)
+        if not nearest:
+            return None
+        return nearest[0 if fixed else int(random() * len(nearest))]
+
+    def on_up(self, *args: Any, **kwargs: Any) -> None:
+        """Tell the child, and use the host's replicas."""
+        super().on_up(*args, **kwargs)
+        self._live = with_host(self._live, _host(*args, **kwargs))
+        self._measure()
+
+    def on_down(self, *args: Any, **kwargs: Any) -> None:
+        """Tell the child, and use the host's replicas no more."""
+        super().on_down(*args, **kwargs)
+        self._live = without_host(self._live, _host(*args, **kwargs))
+        self._measure()
+
+    def on_add(self, *args: Any, **kwargs: Any) -> None:
+        """Tell the child, and use the host's replicas."""
+        super().on_add(*args, **kwargs)
+        self._live = with_host(self._live, _host(*args, **kwargs))
+        self._measure()
+
+    def on_remove(self, *args: Any, **kwargs: Any) -> None:
+        """Tell the child, and use the host's replicas no more."""
+        super().on_remove(*args, **kwargs)
+        self._live = without_host(self._live, _host(*args, **kwargs))
+        self._measure()
+
+    def _measure(self) -> None:
+        """Ask the child for all distances, if it would say the same until it is told more."""
+        if not has_steady_distances(self._child_policy):
+            self._near = None
+            return
+        asked = ((host.key, self._child_policy.distance(host)) for host in self._live)
+        distances = {key: distance for key, distance in asked if distance != _IGNORED}
+        self._near = (distances, min(distances.values(), default=_BEYOND))
+
+    def _replicas(self, keyspace: str | None, query: Any, fixed: bool) -> tuple[Host, ...]:
+        """Return the partition's replicas in ring order; none when they do not matter."""
+        metadata = self._metadata
+        # Hashing the key costs more than all else here, so it comes last, and not at all where
+        # every node is a replica, unless the order of the ring is wanted.
+        if not keyspace or metadata is None or not (metadata.spreads(keyspace) or fixed):
+            return ()
+        key = getattr(query, "routing_key", None)
+        if key is None:
+            return ()
+        token = metadata.token_of(key)
+        if token is None:
+            return ()
+        replicas: tuple[Host, ...] = metadata.replicas(keyspace, token)
+        return replicas
+
+    def _distance_function(self) -> Callable[[Host], int]:
+        near = self._near
+        if near is None:
+            return self._child_policy.distance
+        distances = near[0]
+        return lambda host: distances.get(host.key, _IGNORED)
+
+    def _nearest(self, replicas: tuple[Host, ...]) -> list[Host]:
+        """Return the replicas that are up and nearer than all others, in ring order."""
+        distance_of = self._distance_function()
+        least = _BEYOND
+        nearest: list[Host] = []
+        for host in replicas:
+            if host.is_up is False:
+                continue
+            distance = distance_of(host)
+            if distance == _IGNORED or distance > least:
+                continue
+            if distance < least:
+                least, nearest = distance, []
+            nearest.append(host)
+        return nearest
+
+    def _replicas_first(
+        self, replicas: tuple[Host, ...], fixed: bool, plan: Iterable[Host]
+    ) -> Iterator[Host]:
+        given: set[int] = set()
+        tiers = _tiers((h for h in replicas if h.is_up is not False), self._distance_function())
+        for tier in tiers:
+            for host in tier if fixed else shuffled(tier):
+                given.add(host.key)
+                yield host
+        # The child is asked anew: what the driver knew of a host may have changed meanwhile.
+        rest = (host for host in plan if host.key not in given)
+        for tier in _tiers(rest, self._child_policy.distance):
+            yield from tier
+
+
+def _tiers(hosts: Iterable[Host], distance_of: Callable[[Host], int]) -> list[list[Host]]:
+    """Return the hosts by distance, without those ignored, and each once."""
+    tiers: dict[int, dict[int, Host]] = {}
+    for host in hosts:
+        distance = distance_of(host)
+        if distance != _IGNORED:
+            tiers.setdefault(distance, {})[host.key] = host
+    return [list(tiers[distance].values()) for distance in sorted(tiers)]
+
+
+def _keeps_order(query: Any) -> bool:
+    """Say whether the statement runs Paxos, whose proposers get in each other's way."""
+    try:
+        return query.is_lwt() or query.consistency_level in _SERIAL
+    except AttributeError:  # no statement of ours, or none at all
+        is_lwt = getattr(query, "is_lwt", None)
+        if is_lwt is not None and is_lwt():
+            return True
+        return getattr(query, "consistency_level", None) in _SERIAL
+
+
+def _host(host: Host) -> Host:
+    """Return the one argument that the methods for events have."""
+    return host
+
+
+def default_lbp_factory() -> LoadBalancingPolicy:
+    """Return a new policy of the kind that is used when none is given."""
+    return TokenAwarePolicy(DCAwareRoundRobinPolicy())
