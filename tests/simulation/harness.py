@@ -15,6 +15,7 @@ from tests.simulation.world import SimulationError, World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cql_driver.cluster import Cluster, Session
     from tests.simulation.node import SimNode
 
 __all__ = ["Simulation"]
@@ -41,7 +42,7 @@ class Simulation:
         self.network = SimNetwork(self.world)
         self.cluster = SimCluster(self.network, nodes, **cluster_options)
         self.runtimes: list[SimRuntime] = []
-        self.clusters: list[Any] = []
+        self.clusters: list[Cluster] = []
         self.runtime = self.new_runtime()
         self._random: Any = None
 
@@ -91,6 +92,26 @@ class Simulation:
         """Return a bare connection to a node, after its handshake."""
         client = RawClient(self.runtime, version)
         return client.open(self.cluster[node].endpoint, **options)
+
+    def new_cluster(self, **options: Any) -> Cluster:
+        """Return a `cql_driver.cluster.Cluster` of this world, which `shutdown` will close.
+
+        All nodes are its contact points, unless `options` say otherwise.
+        """
+        from cql_driver.cluster import Cluster
+
+        options = {
+            "contact_points": self.cluster.addresses(),
+            "runtime": self.runtime,
+            **options,
+        }
+        cluster = Cluster(**options)
+        self.clusters.append(cluster)
+        return cluster
+
+    def connect(self, keyspace: str | None = None, **options: Any) -> Session:
+        """Connect a new cluster object to the nodes; return a session with all pools made."""
+        return self.new_cluster(**options).connect(keyspace, wait_for_all_pools=True)
 
     # --- time --------------------------------------------------------------------------------
 

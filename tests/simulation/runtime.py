@@ -24,7 +24,8 @@ class SimRuntime(Runtime):
     `address` is where the client is in the network. `patience` is how many virtual seconds
     somebody may wait without a time-out of his own, until that is called a deadlock: heartbeats
     keep a loop busy for ever. `leaks()` tells what the client holds; `left_at_stop` what it
-    held when `stop` was called.
+    held when `stop` was called. Requests that nobody waits for go on only while the test makes
+    the world go on.
     """
 
     name = "simulated"
@@ -41,6 +42,8 @@ class SimRuntime(Runtime):
         """Open streams; a dict, since its order does not depend on addresses in memory."""
         self.connecting: dict[Pending[Transport], Address] = {}
         self.left_at_stop: list[str] = []
+        self.user_errors: list[Exception] = []
+        """What functions of users raised (`call_user`)."""
         self.connections_made = 0
         self._next_port = 40000
 
@@ -54,6 +57,16 @@ class SimRuntime(Runtime):
             self.world.ready.append((self, function, args))
 
     call_soon_threadsafe = call_soon
+
+    def call_user(self, function: Callable[..., object], *args: Any) -> None:
+        self.call_soon(self._call_user, function, args)
+
+    def _call_user(self, function: Callable[..., object], args: tuple[Any, ...]) -> None:
+        try:
+            function(*args)
+        except Exception as exc:  # noqa: BLE001 - a user's error is no failure of the loop
+            self.user_errors.append(exc)
+            self.world.note("user error", type(exc).__name__)
 
     def call_later(self, delay: float, function: Callable[..., object], *args: Any) -> SimTimer:
         timer = self.world.timer(self, delay, function, args)

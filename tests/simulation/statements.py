@@ -179,6 +179,8 @@ class _Parser:
         if self.skip("limit"):
             found.limit = self.term()
         self.skip("allow", "filtering")
+        if self.skip("using", "timeout"):
+            self.at = len(self.tokens)
 
     def _selected(self) -> str:
         name = self.name()

@@ -132,6 +132,13 @@ def test_dispatch_perform_and_timers() -> None:
         assert runtime.live_timers == 0
 
 
+def test_what_users_raise_is_no_failure() -> None:
+    with Simulation() as sim:
+        sim.runtime.call_user({}.__getitem__, "missing")
+        sim.run(0.1)
+        assert [type(error) for error in sim.runtime.user_errors] == [KeyError]
+
+
 def test_other_threads_come_in_between_and_may_wait() -> None:
     with Simulation() as sim:
         client, answers = sim.raw(), []
