@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+from cql_driver import ConsistencyLevel
 from cql_driver.pools.host import Host
 
 
@@ -24,6 +25,7 @@ class Request:
     def __init__(self, statement: Any, host: Host | None = None, keyspace: str | None = None):
         self.statement = statement
         self.session = SimpleNamespace(keyspace=keyspace)
+        self.options = SimpleNamespace(consistency_level=ConsistencyLevel.LOCAL_ONE)
         self.host = host
         self.started_at = 0.0
         self.attempts = 1

@@ -101,14 +101,12 @@ def test_a_request_is_a_client_span(telemetry: Telemetry) -> None:
     assert [event.name for event in span.events] == ["attempt"]
 
 
-def test_what_the_request_is_sent_with_counts_more(telemetry: Telemetry) -> None:
-    request: Any = Request(STATEMENT, host())
-    request.consistency_level = ConsistencyLevel.ONE
-    request.page_size = 7
-    telemetry.run(request)
+def test_what_the_statement_leaves_open_the_profile_says(telemetry: Telemetry) -> None:
+    statement = simple("SELECT a FROM t", consistency_level=None, fetch_size=object())
+    telemetry.run(Request(statement, host()))
     attributes = telemetry.span().attributes or {}
-    assert attributes["cassandra.consistency.level"] == "one"
-    assert attributes["cassandra.page.size"] == 7
+    assert attributes["cassandra.consistency.level"] == "local_one"
+    assert "cassandra.page.size" not in attributes
 
 
 @pytest.mark.parametrize(

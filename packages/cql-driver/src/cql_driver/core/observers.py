@@ -29,9 +29,10 @@ class Observer:
     and harms nothing. Methods you do not override cost nothing.
 
     `request` is the same object from start to end; it has `statement`, `session` (the pools
-    that carry it), `host` (the last coordinator or None), `started_at` (seconds of the
-    runtime's clock), `attempts` (how many were made) and `context` (a dict of the observers'
-    own, or None until one of them needs it: see `context_of`).
+    that carry it), `options` (what its execution profile says, as `consistency_level`),
+    `host` (the last coordinator or None), `started_at` (seconds of the runtime's clock),
+    `attempts` (how many were made) and `context` (a dict of the observers' own, or None until
+    one of them needs it: see `context_of`).
 
     Example::
 

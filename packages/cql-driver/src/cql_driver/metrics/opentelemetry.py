@@ -184,10 +184,12 @@ class OpenTelemetryObserver(Observer):
         idempotent = getattr(statement, "is_idempotent", None)
         if idempotent is not None:
             more["cassandra.query.idempotent"] = bool(idempotent)
-        page_size = _either(request, "page_size", statement, "fetch_size")
+        page_size = getattr(statement, "fetch_size", None)
         if isinstance(page_size, int):
             more["cassandra.page.size"] = page_size
-        level = _either(request, "consistency_level", statement, "consistency_level")
+        level = getattr(statement, "consistency_level", None)
+        if level is None:
+            level = getattr(request.options, "consistency_level", None)
         if level in ConsistencyLevel.value_to_name:
             more["cassandra.consistency.level"] = ConsistencyLevel.value_to_name[level].lower()
         if self._query_text:
@@ -227,9 +229,3 @@ def _server(host: Host) -> dict[str, Any]:
 
 def _type(error: BaseException | None) -> str:
     return type(error).__qualname__
-
-
-def _either(first: Any, name: str, second: Any, other: str) -> Any:
-    """Return the request's own value, as it is sent, or what the statement asks for."""
-    found = getattr(first, name, None)
-    return getattr(second, other, None) if found is None else found
