@@ -139,7 +139,9 @@ class Simulation:
 
     def check(self) -> None:
         """Raise when a call on the loop raised, or when a client left something behind."""
-        problems = [f"{f.function} raised {f.error!r}" for f in self.world.failures]
+        raised = [f"{f.function} raised {f.error!r}" for f in self.world.failures]
+        counted = {what: raised.count(what) for what in raised}
+        problems = [what if n == 1 else f"{what} ({n} times)" for what, n in counted.items()]
         for runtime in self.runtimes:
             left = runtime.left_at_stop if runtime.stopped else runtime.leaks()
             problems += [f"left behind: {what}" for what in left]
