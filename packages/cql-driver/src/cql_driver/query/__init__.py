@@ -1,0 +1,71 @@
+"""Statements, and the forms in which rows are given.
+
+Example::
+
+    from cql_driver.query import BatchStatement, SimpleStatement, dict_factory
+
+    statement = SimpleStatement("SELECT * FROM users WHERE id = %s", fetch_size=100)
+    rows = session.execute(statement, (user_id,))
+"""
+
+from __future__ import annotations
+
+from cql_driver.encoder import Encoder
+from cql_driver.errors import TraceUnavailable
+from cql_driver.query.batch import BatchStatement
+from cql_driver.query.bound import BoundStatement
+from cql_driver.query.checks import FETCH_SIZE_UNSET
+from cql_driver.query.prepared import PreparedState, PreparedStatement
+from cql_driver.query.rows import (
+    PseudoNamedTupleRow,
+    dataclass_factory,
+    dict_factory,
+    named_tuple_factory,
+    ordered_dict_factory,
+    pseudo_namedtuple_factory,
+    tuple_factory,
+)
+from cql_driver.query.snapshot import Snapshot
+from cql_driver.query.statement import (
+    HostTargetingStatement,
+    SimpleStatement,
+    Statement,
+    bind_params,
+)
+from cql_driver.query.trace import QueryTrace, TraceEvent
+from cql_protocol.enums import BatchType, ConsistencyLevel
+from cql_protocol.errors import OperationTimedOut
+from cql_protocol.literals import ValueSequence
+from cql_protocol.values import UNSET
+
+UNSET_VALUE = UNSET
+"""Stands for a value that is not given: the column keeps what it holds (protocol 4 and newer)."""
+
+__all__ = [
+    "FETCH_SIZE_UNSET",
+    "UNSET_VALUE",
+    "BatchStatement",
+    "BatchType",
+    "BoundStatement",
+    "ConsistencyLevel",
+    "Encoder",
+    "HostTargetingStatement",
+    "OperationTimedOut",
+    "PreparedState",
+    "PreparedStatement",
+    "PseudoNamedTupleRow",
+    "QueryTrace",
+    "SimpleStatement",
+    "Snapshot",
+    "Statement",
+    "TraceEvent",
+    "TraceUnavailable",
+    "ValueSequence",
+    "bind_params",
+    "dataclass_factory",
+    "dict_factory",
+    "named_tuple_factory",
+    "ordered_dict_factory",
+    "pseudo_namedtuple_factory",
+    "tuple_factory",
+]
