@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cql_driver.connection import UnixSocketEndPoint
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.policies import (
     AllowListRoundRobinPolicy,
@@ -135,9 +136,17 @@ def test_a_name_allows_its_addresses_and_itself(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_path_allows_the_unix_socket() -> None:
     local = host(1)
-    local.endpoint._unix_socket_path = "/run/node.sock"
+    local.endpoint = UnixSocketEndPoint("/run/node.sock")
     policy = populated(WhiteListRoundRobinPolicy(["/run/node.sock"]), [local, host(2)])
     assert plan(policy) == [local]
+
+
+def test_a_host_that_moved_off_the_list_is_used_no_more() -> None:
+    moved = host(1)
+    policy = populated(WhiteListRoundRobinPolicy(["10.0.0.1"]), [moved])
+    moved.endpoint = Point("10.0.0.2")
+    policy.on_up(moved)
+    assert plan(policy) == []
 
 
 @pytest.mark.parametrize("hosts_", ["10.0.0.1", 7, [7]])

@@ -18,6 +18,7 @@ __all__ = [
     "has_steady_distances",
     "live_hosts",
     "picker",
+    "rotated",
     "with_host",
     "without_host",
 ]

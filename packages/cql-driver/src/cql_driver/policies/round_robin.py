@@ -87,10 +87,10 @@ class RoundRobinPolicy(LoadBalancingPolicy):
 class WhiteListRoundRobinPolicy(RoundRobinPolicy):
     """Only the nodes of a list, each in turn; the driver connects to no other.
 
-    `hosts` are addresses, host names or paths of unix sockets. Names are looked up once,
-    here, which may block; a name without an address still allows nodes known by that name.
-    For tests and for reaching one node through a tunnel; to choose nodes by what they
-    are, use `HostFilterPolicy`.
+    `hosts` are addresses, host names, paths of unix sockets, or end points. Names are looked
+    up once, here, which may block; a name without an address still allows nodes known by
+    that name. For tests and for reaching one node through a tunnel; to choose nodes by what
+    they are, use `HostFilterPolicy`.
 
     Raises `InvalidArgument` when the list is empty, `InvalidArgumentType` when it is a single
     text or holds something else.
@@ -123,9 +123,11 @@ class WhiteListRoundRobinPolicy(RoundRobinPolicy):
         return HostDistance.LOCAL if self._allows(host) else HostDistance.IGNORED
 
     def on_up(self, host: Host) -> None:
-        """Use `host` if it is on the list."""
+        """Use `host` if it is on the list, where it may not be any more when it has moved."""
         if self._allows(host):
             super().on_up(host)
+        else:
+            self.on_down(host)
 
     def on_add(self, host: Host) -> None:
         """Use `host` if it is on the list."""
@@ -133,31 +135,22 @@ class WhiteListRoundRobinPolicy(RoundRobinPolicy):
             super().on_add(host)
 
     def _allows(self, host: Host) -> bool:
-        return not self._allowed.isdisjoint(_addresses(host.endpoint))
+        return str(host.endpoint.address) in self._allowed
 
 
 AllowListRoundRobinPolicy = WhiteListRoundRobinPolicy
 """Another name of `WhiteListRoundRobinPolicy`."""
 
 
-def _addresses(endpoint: Any) -> list[str]:
-    """Return the names an end point goes by: its address, and its path when it is a socket."""
-    names = [str(endpoint.address)]
-    path = getattr(endpoint, "_unix_socket_path", None)
-    if path is not None:
-        names.append(str(path))
-    return names
-
-
 def _places(entry: Any) -> list[str]:
     """Return what an entry of the list allows: itself, and the addresses of a name."""
     if hasattr(entry, "address"):
-        return _addresses(entry)
+        return [str(entry.address)]
     if not isinstance(entry, str):
         raise InvalidArgumentType(f"hosts has {entry!r}: give addresses or names as str")
     if not entry:
         raise InvalidArgument("hosts has an empty text: give addresses or names")
-    if entry.startswith("/"):
+    if entry.startswith(("/", "\0")):  # a unix socket, whose end point has its path as address
         return [entry]
     import socket  # here, since most programs have no such list
 
