@@ -19,9 +19,9 @@ from tests.architecture.source import ROOT
 
 CELL = ("execute-concurrent-with-args", "select")
 
-_spec = find_spec("cql_driver.cluster")
+_spec = find_spec("cql_driver.concurrent")
 needs_cluster = pytest.mark.skipif(
-    _spec is None or _spec.origin is None, reason="cql_driver.cluster is not there yet"
+    _spec is None or _spec.origin is None, reason="cql_driver.concurrent is not there yet"
 )
 
 
