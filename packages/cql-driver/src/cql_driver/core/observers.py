@@ -109,6 +109,18 @@ def context_of(request: Any) -> dict[Any, Any]:
     return context
 
 
+_OF_REQUESTS = (
+    "request_created",
+    "request_started",
+    "attempt_started",
+    "attempt_ended",
+    "request_retried",
+    "request_ignored",
+    "request_ended",
+    "client_timed_out",
+)
+
+
 class ObserverGroup:
     """What the core calls: for each hook those observers that override it, guarded.
 
@@ -173,6 +185,11 @@ class ObserverGroup:
                 )
         for name in self.__slots__[1:]:
             setattr(self, name, self._hook(name, clock))
+
+    @property
+    def watches_requests(self) -> bool:
+        """Whether any observer wants to be told of requests."""
+        return any(getattr(self, name) is not None for name in _OF_REQUESTS)
 
     def _hook(self, name: str, clock: Callable[[], float]) -> Callable[..., None] | None:
         default = getattr(Observer, name)

@@ -190,6 +190,11 @@ class ClientConnection(Connection):
         super().receive_data(data)
         self._raise_interrupt()
 
+    @property
+    def has_events(self) -> bool:
+        """Whether `next_event` has something to give."""
+        return bool(self._events)
+
     def next_event(self) -> Answer | ReceiverFailed | Event | None:
         """Return the next event in order, or None when more bytes are needed."""
         return self._events.popleft() if self._events else None

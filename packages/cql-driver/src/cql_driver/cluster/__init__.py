@@ -1,0 +1,49 @@
+"""Clusters and sessions: start here.
+
+Example::
+
+    from cql_driver.cluster import Cluster
+
+    with Cluster(["127.0.0.1"]) as cluster, cluster.connect() as session:
+        for row in session.execute("SELECT release_version FROM system.local"):
+            print(row.release_version)
+"""
+
+from __future__ import annotations
+
+from cql_driver.cluster.cluster import Cluster
+from cql_driver.cluster.configuration import ControlConnectionQueryFallback
+from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, ExecutionProfile, ProfileManager
+from cql_driver.cluster.response import ResponseFuture
+from cql_driver.cluster.results import NotConditional, ResultSet
+from cql_driver.cluster.session import Session
+from cql_driver.errors import (
+    ClientOverloaded,
+    ForkedError,
+    NoHostAvailable,
+    QueryExhausted,
+    SessionShutdown,
+    UserTypeDoesNotExist,
+)
+from cql_driver.policies import default_lbp_factory
+from cql_driver.query import FETCH_SIZE_UNSET
+
+__all__ = [
+    "EXEC_PROFILE_DEFAULT",
+    "FETCH_SIZE_UNSET",
+    "ClientOverloaded",
+    "Cluster",
+    "ControlConnectionQueryFallback",
+    "ExecutionProfile",
+    "ForkedError",
+    "NoHostAvailable",
+    "NotConditional",
+    "ProfileManager",
+    "QueryExhausted",
+    "ResponseFuture",
+    "ResultSet",
+    "Session",
+    "SessionShutdown",
+    "UserTypeDoesNotExist",
+    "default_lbp_factory",
+]

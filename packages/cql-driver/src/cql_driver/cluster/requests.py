@@ -1,0 +1,264 @@
+"""From what a user gives to `Session.execute` to the `Execution` that carries it out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.cluster.profiles import NOT_SET, ExecutionProfile, checked_timeout
+from cql_driver.core.execution import Execution
+from cql_driver.core.options import ticks
+from cql_driver.core.procedures import spawn
+from cql_driver.errors import InvalidArgument, InvalidArgumentType
+from cql_driver.pools.host import Host
+from cql_driver.query import (
+    FETCH_SIZE_UNSET,
+    BatchStatement,
+    BoundStatement,
+    PreparedStatement,
+    SimpleStatement,
+    Statement,
+    bind_params,
+)
+from cql_driver.query.checks import check_custom_payload
+from cql_driver.query.markers import marker_style
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cql_driver.cluster.session import Session
+
+__all__ = ["RequestFactory"]
+
+EXECUTE_AS = "ProxyExecute"
+"""The key of the custom payload by which a request runs as another role (DSE)."""
+
+
+class RequestFactory:
+    """Makes executions for one session."""
+
+    __slots__ = ("session",)
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def make(
+        self,
+        query: Any,
+        parameters: Any,
+        timeout: Any,
+        trace: bool,
+        custom_payload: Mapping[str, bytes | None] | None,
+        execution_profile: Any,
+        paging_state: bytes | None,
+        host: Host | None,
+        execute_as: str | None,
+    ) -> tuple[Execution, Callable[[], object]]:
+        """Return the execution of the statement, and what starts it on the loop."""
+        session = self.session
+        profile = session.profile(execution_profile)
+        options = profile._options or profile.options()
+        kind = query.__class__
+        texts = None
+        if kind is PreparedStatement:
+            statement: Statement = query.bind(parameters)
+        elif kind is BoundStatement and parameters is None:
+            statement = query
+        else:
+            statement, texts = self._statement(query, parameters)
+        if timeout is NOT_SET:
+            timeout, allowed = options.timeout, options.ticks
+        else:
+            timeout = checked_timeout("timeout", timeout)
+            allowed = ticks(timeout)
+        pools = session._pools or session.pools
+        execution = Execution(pools, statement, None, options, timeout, allowed)  # type: ignore[arg-type]
+        if texts is None:
+            self.encode(execution, paging_state)
+            start: Callable[[], object] = execution.start
+        else:
+
+            def start() -> object:
+                return spawn(
+                    pools.engine.runtime,
+                    self._prepare_and_start(execution, texts, parameters, paging_state),
+                )
+
+        payload = statement.custom_payload
+        if custom_payload or execute_as or trace or host is not None or payload:
+            self._add_details(execution, payload, custom_payload, execute_as, trace, host)
+        if pools.engine.watched:
+            execution.observe()
+        return execution, start
+
+    def encode(self, execution: Execution, paging_state: bytes | None) -> None:
+        """Give the execution its message."""
+        session = self.session
+        statement = execution.statement
+        options = execution.options
+        level = statement.consistency_level
+        serial = statement.serial_consistency_level
+        size = statement.fetch_size
+        timestamp = None
+        if session.use_client_timestamp and not statement.is_read:
+            timestamp = session.next_timestamp()
+        execution.message = statement.message(
+            options.consistency_level if level is None else level,
+            options.serial_consistency_level if serial is None else serial,
+            session.default_fetch_size if size is FETCH_SIZE_UNSET else size,
+            paging_state,
+            timestamp,
+        )
+
+    def _statement(self, query: Any, parameters: Any) -> tuple[Statement, Any]:
+        """Return the statement to send, and what must be prepared before, if anything."""
+        if isinstance(query, PreparedStatement):
+            return query.bind(parameters), None
+        if isinstance(query, str):
+            query = SimpleStatement(query)
+        if isinstance(query, SimpleStatement):
+            if parameters is None or (not parameters and not isinstance(parameters, (str, bytes))):
+                return query, None
+            if marker_style(query.query_string) == "server":
+                return self._bound(query, parameters)
+            return self._substituted(query, parameters), None
+        if isinstance(query, BoundStatement):
+            if parameters is not None:
+                query.bind(parameters)
+            return query, None
+        if isinstance(query, BatchStatement):
+            self._refuse(parameters, "a BatchStatement", "give them to add()")
+            if not len(query):
+                raise InvalidArgument("query is an empty batch: add statements to it before")
+            return query, query if query.entries_to_prepare() else None
+        if isinstance(query, Statement):
+            return query, None
+        hint = ": decode it" if isinstance(query, (bytes, bytearray)) else ""
+        raise InvalidArgumentType(
+            f"query is a {type(query).__name__}, not a str, SimpleStatement, PreparedStatement, "
+            f"BoundStatement or BatchStatement{hint}"
+        )
+
+    @staticmethod
+    def _refuse(parameters: Any, what: str, remedy: str) -> None:
+        if parameters:
+            raise InvalidArgument(f"parameters given with {what}: {remedy}")
+
+    def _substituted(self, query: SimpleStatement, parameters: Any) -> SimpleStatement:
+        """Return the statement with the CQL text of the parameters in place of its markers."""
+        text = bind_params(query.query_string, parameters, self.session.encoder)
+        copy = SimpleStatement(text)
+        copy.__dict__.update({k: v for k, v in query.__dict__.items() if k not in copy.__dict__})
+        return copy
+
+    def _bound(self, query: SimpleStatement, parameters: Any) -> tuple[Statement, Any]:
+        """Bind by the server's types; a text that is not in the cache is prepared first."""
+        prepared = self.session.known_prepared(query.query_string, query.keyspace)
+        if prepared is None:
+            return query, query
+        return self._bind_as(prepared, query, parameters), None
+
+    @staticmethod
+    def _bind_as(
+        prepared: PreparedStatement, query: SimpleStatement, parameters: Any
+    ) -> BoundStatement:
+        bound = prepared.bind(parameters)
+        for name in _CARRIED:
+            value = query.__dict__.get(name)
+            if value is not None:
+                setattr(bound, name, value)
+        return bound
+
+    async def _prepare_and_start(
+        self, execution: Execution, texts: Any, parameters: Any, paging_state: bytes | None
+    ) -> None:
+        session = self.session
+        engine = session.pools.engine
+        try:
+            if isinstance(texts, BatchStatement):
+                for index, text, keyspace in texts.entries_to_prepare():
+                    prepared = await session.prepare_on_loop(text, keyspace, execution.timeout)
+                    texts.prepared_as(index, prepared)
+            else:
+                prepared = await session.prepare_on_loop(
+                    texts.query_string, texts.keyspace, execution.timeout
+                )
+                execution.statement = self._bind_as(prepared, texts, parameters)
+            self.encode(execution, paging_state)
+        except Exception as exc:  # noqa: BLE001 - it is the request's outcome
+            execution.resolve(exc)
+            return
+        if engine.closed is None or not execution.done:
+            execution.start()
+
+    def _add_details(
+        self,
+        execution: Execution,
+        payload: Mapping[str, bytes | None] | None,
+        custom_payload: Mapping[str, bytes | None] | None,
+        execute_as: str | None,
+        trace: bool,
+        host: Host | None,
+    ) -> None:
+        more = execution.details()
+        more.tracing = bool(trace)
+        if custom_payload is not None:
+            check_custom_payload(custom_payload)
+        merged = {**(payload or {}), **(custom_payload or {})}
+        if execute_as is not None:
+            if not isinstance(execute_as, str):
+                raise InvalidArgumentType(
+                    f"execute_as is a {type(execute_as).__name__}: give the name of a role"
+                )
+            merged[EXECUTE_AS] = execute_as.encode()
+        more.custom_payload = merged or None
+        if host is not None:
+            if not isinstance(host, Host):
+                raise InvalidArgumentType(
+                    f"host={host!r} is not a Host: take one of cluster.metadata.all_hosts()"
+                )
+            more.pinned = host
+
+    def page_after(self, execution: Execution, paging_state: bytes) -> Execution:
+        """Return the execution of the next page: a plan and a deadline of its own."""
+        following = Execution(
+            self.session.pools,
+            execution.statement,
+            execution.message,
+            execution.options,
+            execution.timeout,
+            ticks(execution.timeout),
+        )
+        before = execution.more
+        if before is not None:
+            more = following.details()
+            more.tracing = before.tracing
+            more.custom_payload = before.custom_payload
+            more.pinned = before.pinned
+        if following.session.engine.watched:
+            following.observe()
+        self.encode(following, paging_state)
+        return following
+
+
+_CARRIED = (
+    "retry_policy",
+    "consistency_level",
+    "serial_consistency_level",
+    "fetch_size",
+    "custom_payload",
+    "is_idempotent",
+)
+
+
+def profile_of(profiles: Mapping[Any, ExecutionProfile], wanted: Any) -> ExecutionProfile:
+    """Return the profile with this name, or the profile itself when one is given."""
+    if isinstance(wanted, ExecutionProfile):
+        return wanted
+    try:
+        return profiles[wanted]
+    except (KeyError, TypeError):
+        names = ", ".join(sorted(map(repr, profiles)))
+        raise InvalidArgument(
+            f"execution_profile={wanted!r} is not known; there are: {names}. "
+            "Cluster.add_execution_profile adds one"
+        ) from None

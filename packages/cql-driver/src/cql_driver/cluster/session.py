@@ -1,0 +1,483 @@
+"""`Session`: through which an application runs its statements."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from cql_driver.cluster.decoding import PageDecoder
+from cql_driver.cluster.legacy import LegacyAttributes
+from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
+from cql_driver.cluster.requests import RequestFactory, profile_of
+from cql_driver.cluster.response import ResponseFuture
+from cql_driver.cluster.results import result_of
+from cql_driver.core.execution import Execution
+from cql_driver.encoder import Encoder
+from cql_driver.errors import InvalidArgument, InvalidArgumentType, QueryExhausted
+from cql_driver.query import PreparedStatement, SimpleStatement, dict_factory
+from cql_protocol.enums import ConsistencyLevel
+from cql_protocol.identifiers import escape_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from cql_driver.cluster.cluster import Cluster
+    from cql_driver.cluster.profiles import ExecutionProfile
+    from cql_driver.cluster.results import ResultSet
+    from cql_driver.core.runtime import Runtime
+    from cql_driver.core.sessions import SessionPools
+    from cql_driver.pools.host import Host
+    from cql_driver.pools.pool import HostPool
+    from cql_protocol.messages import ColumnSpec
+
+__all__ = ["Session"]
+
+
+class Session(LegacyAttributes):
+    """Connections to the nodes of a cluster, and the calls that run statements on them.
+
+    Made by `Cluster.connect`; one session serves a whole application and any number of
+    threads. Close it by `shutdown`, or use it in a ``with`` statement.
+
+    Attributes that may be set at any time:
+
+    - `default_fetch_size`: rows of a page, 5000; None for no paging
+    - `use_client_timestamp`: send the time of writes along, from `timestamp_generator`
+    - `timestamp_generator`: a callable that returns microseconds since the epoch
+    - `max_trace_wait`: seconds to wait for a trace, 2.0
+    - `encoder`: writes parameters of statements with ``%s`` markers, `cql_driver.encoder.Encoder`
+    - `prefetch_pages`: ask for the next page while the current is used, False
+    - `client_protocol_handler`: what decodes rows, see `cql_driver.protocol`
+
+    Example::
+
+        with Cluster(["10.0.0.1"]) as cluster, cluster.connect("shop") as session:
+            insert = session.prepare("INSERT INTO users (id, name) VALUES (?, ?)")
+            session.execute(insert, (user_id, "Zoë"))
+    """
+
+    default_fetch_size: int | None = 5000
+    use_client_timestamp: bool = True
+    max_trace_wait: float = 2.0
+    prefetch_pages: bool = False
+    client_protocol_handler: Any = None
+
+    def __init__(
+        self, cluster: Cluster, hosts: Iterable[Host] = (), keyspace: str | None = None
+    ) -> None:
+        self.cluster = cluster
+        self.session_id = uuid4()
+        self.encoder = Encoder()
+        self.timestamp_generator = cluster.timestamp_generator
+        self._pools: SessionPools | None = None
+        self._keyspace = keyspace
+        self._requests = RequestFactory(self)
+        self._make = self._requests.make
+        self._listeners: list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = []
+        self._decoder = PageDecoder(cluster.read_options)
+        self.next_timestamp = self._next_timestamp
+        self._shutdown = False
+
+    def __repr__(self) -> str:
+        state = "shut down" if self.is_shutdown else f"keyspace {self.keyspace!r}"
+        return f"<Session of {self.cluster!r}, {state}>"
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.shutdown()
+
+    # --- running statements --------------------------------------------------------------------
+
+    def execute(
+        self,
+        query: Any,
+        parameters: Any = None,
+        timeout: Any = NOT_SET,
+        trace: bool = False,
+        custom_payload: Mapping[str, bytes | None] | None = None,
+        execution_profile: Any = EXEC_PROFILE_DEFAULT,
+        paging_state: bytes | None = None,
+        host: Host | None = None,
+        execute_as: str | None = None,
+    ) -> ResultSet:
+        """Run a statement and return its rows.
+
+        - `query`: a str, or a statement of `cql_driver.query`
+        - `parameters`: values for its markers, a list or tuple in their order, or a dict by
+          name. ``?`` and ``:name`` markers are bound by the server's types (a text with them is
+          prepared once and remembered); for ``%s`` and ``%(name)s`` the text is filled in here,
+          safely encoded
+        - `timeout`: seconds, None for no limit; the profile's when not given
+        - `trace`: have the server record a trace, see `ResultSet.get_query_trace`
+        - `custom_payload`: sent along, str to bytes; added to the statement's own
+        - `execution_profile`: a name or an `ExecutionProfile`
+        - `paging_state`: go on where a result with this `ResultSet.paging_state` ended
+        - `host`: ask this one alone
+        - `execute_as`: run it as another role (DSE)
+
+        Raises an exception of the tree of `cql_driver.DriverException`: what the server
+        answered, `OperationTimedOut`, or `NoHostAvailable`.
+
+        Example::
+
+            row = session.execute("SELECT name FROM users WHERE id = ?", (user_id,)).one()
+        """
+        execution, start = self._make(
+            query,
+            parameters,
+            timeout,
+            trace,
+            custom_payload,
+            execution_profile,
+            paging_state,
+            host,
+            execute_as,
+        )
+        if self._listeners:
+            self._tell_listeners(ResponseFuture(self, execution))
+        execution.session.engine.runtime.perform(start, execution)
+        outcome = execution.outcome
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return result_of(self, execution)
+
+    def execute_async(
+        self,
+        query: Any,
+        parameters: Any = None,
+        trace: bool = False,
+        custom_payload: Mapping[str, bytes | None] | None = None,
+        timeout: Any = NOT_SET,
+        execution_profile: Any = EXEC_PROFILE_DEFAULT,
+        paging_state: bytes | None = None,
+        host: Host | None = None,
+        execute_as: str | None = None,
+    ) -> ResponseFuture:
+        """Start a statement and return its future; the parameters are those of `execute`.
+
+        What is wrong with the call itself is raised from here, all else from the future.
+
+        Example::
+
+            futures = [session.execute_async(select, (key,)) for key in keys]
+            rows = [future.result().one() for future in futures]
+        """
+        execution, start = self._make(
+            query,
+            parameters,
+            timeout,
+            trace,
+            custom_payload,
+            execution_profile,
+            paging_state,
+            host,
+            execute_as,
+        )
+        future = ResponseFuture(self, execution)
+        if self._listeners:
+            self._tell_listeners(future)
+        self._dispatch(execution, start)
+        return future
+
+    def prepare(
+        self,
+        query: str,
+        custom_payload: Mapping[str, bytes | None] | None = None,
+        keyspace: str | None = None,
+    ) -> PreparedStatement:
+        """Return the statement prepared on the server, ready for values.
+
+        Preparing a text again costs nothing: it is remembered by keyspace and text. `keyspace`
+        is where names without one are looked up (protocol 5), the session's when None.
+        Raises what the server answers, `SyntaxException` for instance.
+        """
+        if not isinstance(query, str):
+            hint = ": give its query_string" if isinstance(query, SimpleStatement) else ""
+            raise InvalidArgumentType(f"query is a {type(query).__name__}, not a str{hint}")
+        if keyspace is not None and not isinstance(keyspace, str):
+            raise InvalidArgumentType(f"keyspace is a {type(keyspace).__name__}, not a str")
+        known = None if custom_payload else self.known_prepared(query, keyspace)
+        if known is not None:
+            return known
+        timeout = self.profile(EXEC_PROFILE_DEFAULT).request_timeout
+        return self._runtime.run(self.prepare_on_loop(query, keyspace, timeout, custom_payload))
+
+    def prepare_on_all_hosts(
+        self, query: str, excluded_host: Host | None, keyspace: str | None = None
+    ) -> None:
+        """Prepare a statement on every host but one; what fails there is only logged."""
+        self.prepare(query, keyspace=keyspace)
+
+    def execute_concurrent(
+        self, statements_and_parameters: Iterable[tuple[Any, Any]], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Run many statements at once, see `cql_driver.concurrent.execute_concurrent`."""
+        from cql_driver.concurrent import execute_concurrent
+
+        return execute_concurrent(self, statements_and_parameters, *args, **kwargs)
+
+    def execute_concurrent_with_args(
+        self, statement: Any, parameters: Iterable[Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Run one statement with many values, see `cql_driver.concurrent`."""
+        from cql_driver.concurrent import execute_concurrent_with_args
+
+        return execute_concurrent_with_args(self, statement, parameters, *args, **kwargs)
+
+    # --- the keyspace --------------------------------------------------------------------------
+
+    @property
+    def keyspace(self) -> str | None:
+        """The keyspace in use, as it is, unquoted; assigning is the same as `set_keyspace`."""
+        return self._keyspace if self._pools is None else self._pools.keyspace
+
+    @keyspace.setter
+    def keyspace(self, keyspace: str) -> None:
+        self.set_keyspace(keyspace)
+
+    def set_keyspace(self, keyspace: str) -> None:
+        """Have every connection use this keyspace; its name is taken as it is, unquoted.
+
+        Returns when all do. Raises `InvalidRequest` when there is none of this name.
+        """
+        if not isinstance(keyspace, str) or not keyspace:
+            raise InvalidArgumentType(f"keyspace={keyspace!r} is not the name of a keyspace")
+        self.execute(f"USE {escape_name(keyspace)}")
+
+    # --- profiles, listeners, types --------------------------------------------------------------
+
+    def profile(self, wanted: Any) -> ExecutionProfile:
+        """Return the execution profile of this name, or the one that is given itself."""
+        profiles = self.cluster.profile_manager.profiles
+        if wanted is EXEC_PROFILE_DEFAULT:
+            return profiles[EXEC_PROFILE_DEFAULT]
+        return profile_of(profiles, wanted)
+
+    def get_execution_profile(self, name: Any) -> ExecutionProfile:
+        """Return the execution profile of this name."""
+        return self.profile(name)
+
+    def execution_profile_clone_update(self, ep: Any, **kwargs: Any) -> ExecutionProfile:
+        """Return a shallow copy of a profile (or its name) with attributes replaced.
+
+        Example::
+
+            dicts = session.execution_profile_clone_update("reports", row_factory=dict_factory)
+        """
+        clone = self.profile(ep).clone()
+        for name, value in kwargs.items():
+            if name.startswith("_") or not hasattr(clone, name):
+                raise InvalidArgument(f"an execution profile has no {name!r}")
+            setattr(clone, name, value)
+        return clone
+
+    def add_request_init_listener(
+        self, fn: Callable[..., object], *args: Any, **kwargs: Any
+    ) -> None:
+        """Call ``fn(response_future, *args, **kwargs)`` for each request before it is sent."""
+        if not callable(fn):
+            raise InvalidArgumentType(f"fn={fn!r} cannot be called")
+        self._listeners = [*self._listeners, (fn, args, kwargs)]
+
+    def remove_request_init_listener(
+        self, fn: Callable[..., object], *args: Any, **kwargs: Any
+    ) -> None:
+        """Stop calling what was added with the same arguments."""
+        if (fn, args, kwargs) not in self._listeners:
+            raise InvalidArgument(f"{fn!r} was not added with these arguments")
+        self._listeners = [known for known in self._listeners if known != (fn, args, kwargs)]
+
+    def _tell_listeners(self, future: ResponseFuture) -> None:
+        for fn, args, kwargs in self._listeners:
+            fn(future, *args, **kwargs)
+
+    def user_type_registered(self, keyspace: str, user_type: str, klass: type) -> None:
+        """Have literals of `klass` written as this user type; called by the cluster."""
+        self.cluster.teach_encoder(self.encoder, keyspace, user_type, klass)
+        self._decoder = PageDecoder(self.cluster.read_options)
+
+    # --- pools and hosts -------------------------------------------------------------------------
+
+    @property
+    def pools(self) -> SessionPools:
+        """The session's part on the loop."""
+        pools = self._pools
+        return self.cluster.revive(self) if pools is None else pools
+
+    @property
+    def _runtime(self) -> Runtime:
+        return self.pools.engine.runtime
+
+    @property
+    def hosts(self) -> list[Host]:
+        """The hosts this session has pools for."""
+        return [pool.host for pool in self.get_pools()]
+
+    def get_pools(self) -> list[HostPool]:
+        """Return the pools, one for each host in use."""
+        return [] if self._pools is None else list(self._pools.pools.values())
+
+    def get_pool_state(self) -> dict[Host, dict[str, Any]]:
+        """Return for each host how many connections are open, busy and orphaned."""
+        return {pool.host: pool.state() for pool in self.get_pools()}
+
+    def update_created_pools(self) -> None:
+        """Have pools for just those hosts that the load-balancing policies allow now."""
+        self._runtime.dispatch(self.pools.engine.update_pools)
+
+    def wait_for_schema_agreement(
+        self, wait_time: float | None = None, scope: Any = None
+    ) -> bool:
+        """Wait until all nodes that are up have the same schema; return whether they do."""
+        control = self.pools.engine.control
+        return bool(self._runtime.run(control.wait_for_schema_agreement(wait_time)))
+
+    def submit(self, fn: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+        """Have the driver's loop call the function soon; it must not block."""
+        self._runtime.call_soon_threadsafe(lambda: fn(*args, **kwargs))
+
+    # --- the end -----------------------------------------------------------------------------
+
+    @property
+    def is_shutdown(self) -> bool:
+        """Whether the session is shut down."""
+        return self._shutdown or (self._pools is not None and self._pools.closed is not None)
+
+    def shutdown(self) -> None:
+        """Close all connections; requests in flight end at once with `SessionShutdown`."""
+        self._shutdown = True
+        pools = self._pools
+        if pools is not None and pools.closed is None:
+            self.cluster.on_loop(pools.engine, pools.close)
+
+    # --- for futures and results -----------------------------------------------------------------
+
+    def wait_for(self, execution: Execution) -> None:
+        """Wait until an execution is done."""
+        execution.session.engine.runtime.wait(execution)
+
+    def on_loop(self, function: Callable[..., object]) -> None:
+        """Have the loop call the function, at once where possible."""
+        self._runtime.dispatch(function)
+
+    def call_user(self, function: Callable[..., object], *args: Any) -> None:
+        """Call code of the user's, outside of the middle of things; on the loop."""
+        self._runtime.call_user(function, *args)
+
+    def _dispatch(self, execution: Execution, start: Callable[[], object]) -> None:
+        runtime = execution.session.engine.runtime
+        runtime.dispatch(_start_unattended, runtime, start)
+
+    def launch(self, execution: Execution) -> None:
+        """Start an execution that nobody may wait for."""
+        self._dispatch(execution, execution.start)
+
+    def attended(self) -> None:
+        """An execution that nobody may have waited for is done; on the loop."""
+        self._runtime.unattended -= 1
+
+    def future_of(self, execution: Execution) -> ResponseFuture:
+        """Return a future of an execution that is done."""
+        return ResponseFuture(self, execution)
+
+    def next_page(self, execution: Execution) -> Execution:
+        """Return the execution of the page that follows, not yet started."""
+        state = execution.outcome.metadata.paging_state  # type: ignore[union-attr]
+        if state is None:
+            raise QueryExhausted("there is no next page")
+        return self._requests.page_after(execution, state)
+
+    def start_next_page(self, execution: Execution) -> Execution:
+        """Return the execution of the page that follows, started."""
+        following = self.next_page(execution)
+        following.complete = lambda _: self.attended()
+        self.launch(following)
+        return following
+
+    def decode_page(self, execution: Execution) -> Any:
+        """Return the rows of a page as the row factory makes them; None without rows."""
+        handler = self.client_protocol_handler
+        self._follow_metadata(execution)
+        if handler is not None:
+            return handler.decode_page(self._decoder, execution)
+        return self._decoder.rows(execution)
+
+    def raw_rows(self, execution: Execution) -> list[tuple[Any, ...]]:
+        """Return the rows of a page as tuples."""
+        return self._decoder.raw_rows(execution)
+
+    def columns_of(self, execution: Execution) -> Sequence[ColumnSpec] | None:
+        """Return the description of the columns; None without rows."""
+        return self._decoder.columns_of(execution)
+
+    def _follow_metadata(self, execution: Execution) -> None:
+        """Take over a new description of the columns that came with its id."""
+        metadata = getattr(execution.outcome, "metadata", None)
+        if metadata is not None and metadata.new_metadata_id is not None:
+            prepared = getattr(execution.statement, "prepared_statement", None)
+            if prepared is not None:
+                prepared.update_result_metadata(metadata.columns, metadata.new_metadata_id)
+
+    def encoded_size(self, execution: Execution) -> int | None:
+        """Return how many bytes the body of the request has."""
+        link = self.pools.engine.control.link
+        return None if link is None else len(execution.message.encode(link.dialect))
+
+    def _next_timestamp(self) -> int | None:
+        generator = self.timestamp_generator
+        return None if generator is None else int(generator())
+
+    # --- preparing ---------------------------------------------------------------------------
+
+    def known_prepared(self, query: str, keyspace: str | None) -> PreparedStatement | None:
+        """Return a new statement of a text that was prepared before, else None."""
+        pools = self.pools
+        if pools.closed is not None:
+            raise pools.closed
+        key = (keyspace if keyspace is not None else pools.keyspace, query)
+        engine = pools.engine
+        state = engine.preparer.cache.get(key)
+        return None if state is None else PreparedStatement.of(state, engine.protocol_version)
+
+    async def prepare_on_loop(
+        self,
+        query: str,
+        keyspace: str | None,
+        timeout: float | None,
+        custom_payload: Mapping[str, bytes | None] | None = None,
+    ) -> PreparedStatement:
+        """Prepare a statement; a procedure."""
+        pools = self.pools
+        if pools.closed is not None:
+            raise pools.closed
+        engine = pools.engine
+        plan = self.profile(EXEC_PROFILE_DEFAULT).load_balancing_policy.make_query_plan(
+            pools.keyspace, None
+        )
+        state = await engine.preparer.prepare(
+            pools, query, keyspace, timeout, plan, custom_payload
+        )
+        return PreparedStatement.of(state, engine.protocol_version)
+
+    def trace_rows(
+        self, query: str, parameters: Any, timeout: float | None, consistency: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the rows of a query on the traces, each a dict."""
+        profile = self.execution_profile_clone_update(
+            EXEC_PROFILE_DEFAULT,
+            row_factory=dict_factory,
+            consistency_level=ConsistencyLevel.LOCAL_ONE if consistency is None else consistency,
+        )
+        return list(self.execute(query, parameters, timeout=timeout, execution_profile=profile))
+
+    def _pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def _start_unattended(runtime: Runtime, start: Callable[[], object]) -> None:
+    """Start on the loop what no thread may be waiting for, so that it goes on nevertheless."""
+    runtime.unattended += 1
+    start()

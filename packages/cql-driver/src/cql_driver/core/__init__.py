@@ -1,0 +1,3 @@
+"""The request core: runs on any `Runtime`, knows no socket and no thread."""
+
+from __future__ import annotations

@@ -1,0 +1,388 @@
+"""`Engine`: everything of one cluster that lives on the loop.
+
+It owns the control side (hosts, metadata, events), the sessions' pools, the prepared
+statements and the clockwork: one sweep for deadlines, one round of heartbeats. Whoever holds
+the runtime may touch it, nobody else.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.control import ControlConnection, HostRegistry
+from cql_driver.core.connector import Connector
+from cql_driver.core.execution import Attempt, Execution
+from cql_driver.core.options import NEVER, TICK
+from cql_driver.core.prepare import Preparer
+from cql_driver.core.procedures import gather, spawn, within
+from cql_driver.core.sessions import SessionPools
+from cql_driver.errors import SessionShutdown
+from cql_driver.metadata import Metadata
+from cql_driver.policies import HostDistance
+from cql_driver.query.batch import BatchStatement
+from cql_driver.query.prepared import BoundStatement
+from cql_protocol.errors import DriverException, OperationTimedOut, PreparedQueryNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from cql_driver.core.link import Link
+    from cql_driver.core.observers import ObserverGroup
+    from cql_driver.core.runtime import Runtime, Timer
+    from cql_driver.core.settings import Settings
+    from cql_driver.pools.host import Host
+    from cql_protocol.messages import SchemaChange
+
+__all__ = ["Engine"]
+
+log = logging.getLogger("cql_driver.cluster")
+
+_STALL = 12
+"""Ticks between two sweeps from which on the loop is held to have stood still."""
+
+
+class Engine:
+    """The running part of a `Cluster`.
+
+    `balancer` is the cluster's profiles as one: `distance(host)`, `make_query_plan()` of the
+    default one, and `on_add`, `on_remove`, `on_up`, `on_down`, which tell policies and
+    listeners.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        settings: Settings,
+        metadata: Metadata,
+        balancer: Any,
+        observers: ObserverGroup,
+    ) -> None:
+        self.runtime = runtime
+        self.settings = settings
+        self.metadata = metadata
+        self.balancer = balancer
+        self.observers = observers
+        self.watched = observers.watches_requests
+        """Whether any observer wants to see requests."""
+        self.connector = Connector(runtime, settings)
+        self.preparer = Preparer(self)
+        self.hosts = HostRegistry(self)
+        self.control = ControlConnection(self)
+        self.sessions: set[SessionPools] = set()
+        self.parked: set[Execution] = set()
+        """Executions that wait neither for an answer nor for a place on a connection."""
+        self.max_attempts = settings.max_attempts
+        self.closed: SessionShutdown | None = None
+        self.populated = False
+        """Whether policies know the hosts; before that they are not told of changes."""
+        self.tick = 0
+        self.sweeping = False
+        self.on_schema_change: Callable[[SchemaChange], object] | None = None
+        self._sweep_timer: Timer | None = None
+        self._heartbeat_timer: Timer | None = None
+
+    # --- the life of the cluster ---------------------------------------------------------------
+
+    async def connect(self, cluster: Any) -> None:
+        """Reach the cluster, learn its nodes, and have policies know them.
+
+        Raises `NoHostAvailable` with the error of each contact point; nothing is left then.
+        """
+        try:
+            await self.control.connect()
+            self.balancer.populate(cluster, self.metadata.all_hosts())
+            self.populated = True
+            self.balancer.check_supported()
+        except BaseException:
+            self.shutdown()
+            raise
+        self._schedule_heartbeat()
+
+    @property
+    def protocol_version(self) -> int:
+        """The version in use: that of the control connection, else the highest to be tried."""
+        link = self.control.link
+        return self.settings.protocol_version if link is None else link.dialect.version
+
+    async def wait_for_pools(self, timeout: float | None) -> bool:
+        """Have pools for the hosts allowed now; say whether each connected within `timeout`."""
+        self.update_pools()
+        firsts = [pool.first for session in self.sessions for pool in session.pools.values()]
+        waiting = spawn(self.runtime, gather(firsts))
+        try:
+            await within(self.runtime, timeout, waiting, "opening connections")
+        except OperationTimedOut:
+            return False
+        return True
+
+    async def open_session(
+        self, keyspace: str | None, wait_for_all_pools: bool = False
+    ) -> SessionPools:
+        """Return a session that is connected to at least one node."""
+        if self.closed is not None:
+            raise self.closed
+        session = SessionPools(self, keyspace)
+        self.sessions.add(session)
+        if self.settings.control_connection_query_fallback != "skip_pool_creation":
+            await session.open(list(self.metadata.all_hosts()), wait_for_all_pools)
+        return session
+
+    def session_closed(self, session: SessionPools) -> None:
+        """A session is over."""
+        self.sessions.discard(session)
+
+    def shutdown(self, error: SessionShutdown | None = None) -> None:
+        """Close everything; requests in flight get `error` at once."""
+        if self.closed is not None:
+            return
+        self.closed = error or SessionShutdown("the cluster is shut down: make a new one")
+        for timer in (self._sweep_timer, self._heartbeat_timer):
+            if timer is not None:
+                timer.cancel()
+        for session in list(self.sessions):
+            session.close(self.closed)
+        for execution in list(self.parked):
+            execution.resolve(self.closed)
+        self.control.shutdown()
+
+    # --- the clockwork -------------------------------------------------------------------------
+
+    def start_sweep(self) -> None:
+        """Have deadlines looked after, from the first request on until none is left."""
+        self.sweeping = True
+        self.tick = int(self.runtime.now() / TICK)
+        self._sweep_timer = self.runtime.call_later(TICK, _sweep, weakref.ref(self))
+
+    def sweep(self) -> None:
+        """Expire what ran out of time."""
+        before, self.tick = self.tick, int(self.runtime.now() / TICK)
+        stall = self.tick - before
+        found = False
+        for receiver in self._with_deadlines():
+            found = True
+            if stall > _STALL and receiver.expires < NEVER:
+                # The loop stood still (a slow callback, a frozen process): answers may lie
+                # unread, and what was started meanwhile was given a deadline too early.
+                receiver.expires += stall
+            elif receiver.expires < self.tick:
+                receiver.expire()
+        if found and self.closed is None:
+            self._sweep_timer = self.runtime.call_later(TICK, _sweep, weakref.ref(self))
+        else:
+            self.sweeping = False
+            self._sweep_timer = None
+
+    def _with_deadlines(self) -> Iterator[Execution | Attempt]:
+        """Give all that is in flight, waits or is parked."""
+        for link in self._request_links():
+            if link.in_flight:
+                for receiver in list(link.streams.waiting):
+                    if isinstance(receiver, (Execution, Attempt)):
+                        yield receiver
+        for session in list(self.sessions):
+            yield from list(session.waiting)
+        yield from list(self.parked)
+
+    def _request_links(self) -> list[Link]:
+        links = [link for session in self.sessions for link in session.links()]
+        fallback = self.fallback_link()
+        return links if fallback is None else [*links, fallback]
+
+    def _schedule_heartbeat(self) -> None:
+        interval = self.settings.idle_heartbeat_interval
+        if interval and self.closed is None:
+            self._heartbeat_timer = self.runtime.call_later(interval, _beat, weakref.ref(self))
+
+    def beat(self) -> None:
+        """Ask each connection that was silent whether it still lives."""
+        timeout = self.settings.idle_heartbeat_timeout
+        links = [link for session in self.sessions for link in session.links()]
+        if self.control.link is not None:
+            links.append(self.control.link)
+        for link in links:
+            link.beat(timeout)
+        self._schedule_heartbeat()
+
+    # --- hosts: called by the control side -----------------------------------------------------
+
+    def distance(self, host: Host) -> int:
+        """Return the host's distance to the nearest profile."""
+        return int(self.balancer.distance(host))
+
+    def connections_for(self, host: Host) -> int:
+        """Return how many connections a session has to the host; 0 for none at all."""
+        distance = self.distance(host)
+        if distance == HostDistance.IGNORED:
+            return 0
+        return 1 if distance == HostDistance.REMOTE else self.settings.connections_per_host
+
+    def query_plan(self) -> Iterable[Host]:
+        """Return the hosts to ask, the best first."""
+        return self.balancer.make_query_plan()  # type: ignore[no-any-return]
+
+    def host_added(self, host: Host) -> None:
+        """A node was found."""
+        if self.populated:
+            self.balancer.on_add(host)
+        self._tell(host, "added")
+        for session in list(self.sessions):
+            session.add_host(host)
+
+    def host_removed(self, host: Host) -> None:
+        """A node is no part of the cluster any more."""
+        self.balancer.on_remove(host)
+        self._tell(host, "removed")
+        for session in list(self.sessions):
+            session.remove_host(host)
+        self.preparer.forget_host(host)
+        self.connector.forget(host.endpoint)
+
+    def host_up(self, host: Host) -> None:
+        """A node went up."""
+        if self.populated:
+            self.balancer.on_up(host)
+        self._tell(host, "up")
+        self.pools_try(host)
+
+    def host_down(self, host: Host) -> None:
+        """A node went down; its pools try to reach it again by themselves."""
+        self.balancer.on_down(host)
+        self._tell(host, "down")
+        self.preparer.forget_host(host)
+        self.connector.forget(host.endpoint)
+
+    def host_moved(self, host: Host, old_endpoint: Any) -> None:
+        """A node has another address: its connections are made anew."""
+        self.connector.forget(old_endpoint)
+        for session in list(self.sessions):
+            session.remove_host(host)
+            session.add_host(host)
+
+    def pools_try(self, host: Host) -> None:
+        """Have the pools of a host that is said to be there try at once."""
+        for session in list(self.sessions):
+            pool = session.pools.get(host.key)
+            if pool is None:
+                session.add_host(host)
+            elif not pool.all_links:
+                pool.try_now()
+
+    def update_pools(self) -> None:
+        """Have pools for the hosts that may be used now, and none for the others."""
+        for session in list(self.sessions):
+            for host in self.metadata.all_hosts():
+                if self.connections_for(host) == 0:
+                    session.remove_host(host)
+                else:
+                    session.add_host(host)
+
+    def has_connections(self, host: Host) -> bool:
+        """Say whether any session has a connection to the host that lives."""
+        pools = (session.pools.get(host.key) for session in self.sessions)
+        return any(pool is not None and pool.all_links for pool in pools)
+
+    def _tell(self, host: Host, change: str) -> None:
+        if self.observers.host_changed is not None:
+            self.observers.host_changed(host, change)
+
+    # --- connections: called by the pools ------------------------------------------------------
+
+    def link_opened(self, host: Host, link: Link) -> None:
+        """A pool has a new connection."""
+        if self.observers.connection_opened is not None:
+            self.observers.connection_opened(host)
+        sent, received = self.observers.bytes_sent, self.observers.bytes_received
+        if sent is not None:
+            link.bytes_sent = lambda size: sent(host, size)
+        if received is not None:
+            link.bytes_received = lambda size: received(host, size)
+        self.hosts.mark_up(host)
+
+    def link_closed(self, host: Host, error: BaseException | None, left: set[Link]) -> None:
+        """A pool lost a connection."""
+        if self.observers.connection_closed is not None:
+            self.observers.connection_closed(host, error)
+        if error is not None:
+            self._convict(host, error, left)
+
+    def connect_failed(self, host: Host, error: Exception, left: set[Link]) -> None:
+        """A pool could not connect."""
+        if self.observers.connection_failed is not None:
+            self.observers.connection_failed(host, error)
+        self._convict(host, error, left)
+
+    def _convict(self, host: Host, error: BaseException, left: set[Link]) -> None:
+        """Hold a host to be down when it fails and no connection to it lives."""
+        if not left and not self.has_connections(host) and host.signal_connection_failure(error):
+            self.hosts.mark_down(host, str(error))
+
+    def timed_out(self, host: Host) -> None:
+        """A request to the host ran out of time."""
+
+    def orphaned(self, link: Link) -> None:
+        """A request was given up; replace a connection with too many of those."""
+        if link.orphans > self.settings.orphan_threshold and link.host is not None:
+            for session in self.sessions:
+                pool = session.pools.get(link.host.key)
+                if pool is not None:
+                    pool.replace(link)
+
+    def fallback_link(self) -> Link | None:
+        """Return the control connection, where requests may use it."""
+        if self.settings.control_connection_query_fallback == "disabled":
+            return None
+        return self.control.link
+
+    # --- what answers lead to ------------------------------------------------------------------
+
+    async def prepare_all_on(self, host: Host, link: Link) -> None:
+        """Give a host that came up the statements in use."""
+        if self.settings.reprepare_on_up:
+            await self.preparer.prepare_all_on(host, link)
+
+    async def reprepare(self, execution: Execution, link: Link, error: DriverException) -> None:
+        """Prepare on a node what it has forgotten of this request."""
+        assert isinstance(error, PreparedQueryNotFound)
+        statement = execution.statement
+        if isinstance(statement, BoundStatement):
+            states = [statement.prepared_statement.state]
+        elif isinstance(statement, BatchStatement):
+            states = statement.prepared_states()
+        else:
+            states = []
+        wanted = [s for s in states if s.snapshot.query_id == error.query_id] or states
+        known = self.preparer.cache.by_id(error.query_id)
+        if not wanted and known is not None:
+            wanted = [known]
+        if not wanted or link.host is None:
+            raise error
+        await self.preparer.reprepare(link, link.host, dict.fromkeys(wanted))
+        if isinstance(statement, BoundStatement):
+            execution.message.snapshot = statement.prepared_statement.state.snapshot  # type: ignore[attr-defined]
+
+    async def follow_schema(self, execution: Execution, change: SchemaChange) -> None:
+        """Wait until the nodes agree on a schema that was changed, and take the change over."""
+        agreed = await self.control.wait_for_schema_agreement()
+        execution.details().agreed = agreed
+        self.schema_changed(change)
+        if change.target == "KEYSPACE":
+            await self.control.refresh_keyspaces()
+
+    def schema_changed(self, change: SchemaChange) -> None:
+        """The schema changed, as an event or an answer tells."""
+        if self.on_schema_change is not None:
+            self.on_schema_change(change)
+
+
+def _sweep(engine: weakref.ref[Engine]) -> None:
+    found = engine()
+    if found is not None and found.closed is None:
+        found.sweep()
+
+
+def _beat(engine: weakref.ref[Engine]) -> None:
+    found = engine()
+    if found is not None and found.closed is None:
+        found.beat()

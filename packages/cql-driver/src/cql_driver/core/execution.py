@@ -1,0 +1,619 @@
+"""`Execution`: one user request, from its first attempt to its one outcome.
+
+For editors. The common request takes one attempt: then nothing but the slots of `Execution`
+is made, and it is itself the receiver of its answer. Everything rarer (retries, speculative
+attempts, tracing, payloads, observers) hangs on `more`, made by `details` when it is first
+needed. An execution is at any time in one place: in flight (the stream tables of links hold
+its receivers), waiting (its session's queue), parked (the engine's set, while a delay or a
+procedure runs), or done. The engine's sweep looks into all three for deadlines.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.core import decide as verdict
+from cql_driver.core.decide import decide
+from cql_driver.core.procedures import spawn
+from cql_driver.core.runtime import Waitable, release
+from cql_driver.errors import (
+    ConnectionBusy,
+    NoConnectionsAvailable,
+    RequestCancelled,
+    no_host,
+)
+from cql_protocol.errors import DriverException, OperationTimedOut, StreamsExhausted
+from cql_protocol.messages import RawRows, SchemaChangeResult, SetKeyspaceResult, VoidResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from cql_driver.core.link import Link
+    from cql_driver.core.options import RequestOptions
+    from cql_driver.core.sessions import SessionPools
+    from cql_driver.pools.host import Host
+    from cql_protocol.messages import Request, Response
+
+    Outcome = Response | BaseException
+
+__all__ = ["Attempt", "Details", "Execution"]
+
+log = logging.getLogger("cql_driver.request")
+
+
+class Attempt:
+    """An attempt beside the first: a receiver of its own on a stream of its own."""
+
+    __slots__ = ("execution", "expires", "host", "link", "started_at", "stream")
+
+    def __init__(self, execution: Execution, host: Host) -> None:
+        self.execution = execution
+        self.expires = execution.expires
+        self.host: Host | None = host
+        self.link: Link | None = None
+        self.stream = -1
+        self.started_at = 0.0
+
+    def __call__(self, response: Response | DriverException) -> None:
+        link, self.link = self.link, None
+        self.execution.answered(self, link, response)
+
+    def expire(self) -> None:
+        """The execution is out of time."""
+        self.execution.expire()
+
+
+class Details:
+    """What only some executions need."""
+
+    __slots__ = (
+        "agreed",
+        "attempt_started_at",
+        "attempted",
+        "attempts",
+        "consistency",
+        "context",
+        "custom_payload",
+        "errors",
+        "observed",
+        "others",
+        "pinned",
+        "plan",
+        "reprepares",
+        "result",
+        "retries",
+        "speculation",
+        "started_at",
+        "timer",
+        "tracing",
+    )
+
+    def __init__(self) -> None:
+        self.agreed = True
+        self.attempt_started_at = 0.0
+        self.attempted: list[Host] = []
+        self.attempts = 0
+        self.consistency: int | None = None
+        self.context: dict[Any, Any] | None = None
+        self.custom_payload: Mapping[str, bytes | None] | None = None
+        self.errors: dict[Any, BaseException] = {}
+        self.observed = False
+        self.others: list[Attempt] = []
+        self.pinned: Host | None = None
+        self.plan: Iterator[Host] | None = None
+        self.reprepares: dict[int, int] = {}
+        self.result: Response | None = None
+        self.retries = 0
+        self.speculation: Any = None
+        self.started_at = 0.0
+        self.timer: Any = None
+        self.tracing = False
+
+
+class Execution(Waitable):
+    """One request of a session: a statement, or one page of one.
+
+    Make it, then have the loop call `start`; it is done once, with `outcome`: a response, or
+    the exception. `complete`, when set, is called with the execution right then.
+    """
+
+    __slots__ = (
+        "complete",
+        "expires",
+        "host",
+        "link",
+        "message",
+        "more",
+        "options",
+        "outcome",
+        "session",
+        "statement",
+        "stream",
+        "timeout",
+    )
+
+    def __init__(
+        self,
+        session: SessionPools,
+        statement: Any,
+        message: Request,
+        options: RequestOptions,
+        timeout: float | None,
+        allowed_ticks: int,
+    ) -> None:
+        self.done = False
+        self.waiter = None
+        self.session = session
+        self.statement = statement
+        self.message = message
+        self.options = options
+        self.timeout = timeout
+        self.expires = allowed_ticks
+        """Before `start` how many ticks it may take, then the tick of its deadline."""
+        self.host: Host | None = None
+        self.link: Link | None = None
+        self.more: Details | None = None
+        self.outcome: Outcome | None = None
+        self.complete: Callable[[Execution], object] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Execution of {self.statement!r} {'done' if self.done else 'running'}>"
+
+    # --- what observers and futures read -------------------------------------------------
+
+    @property
+    def started_at(self) -> float:
+        """When it was started, by the runtime's clock; 0 when nobody observes."""
+        return 0.0 if self.more is None else self.more.started_at
+
+    @property
+    def attempts(self) -> int:
+        """How many times it was sent."""
+        more = self.more
+        return (self.host is not None) if more is None else more.attempts
+
+    @property
+    def attempted_hosts(self) -> list[Host]:
+        """The hosts it was sent to, in order."""
+        if self.more is None:
+            return [] if self.host is None else [self.host]
+        return self.more.attempted
+
+    @property
+    def errors(self) -> dict[Any, BaseException]:
+        """What went wrong, by host."""
+        return {} if self.more is None else self.more.errors
+
+    @property
+    def context(self) -> dict[Any, Any]:
+        """Room for what observers keep with a request."""
+        more = self.details()
+        if more.context is None:
+            more.context = {}
+        return more.context
+
+    def observe(self) -> None:
+        """Have the engine's observers told of it; in the caller's thread, before it starts."""
+        engine = self.session.engine
+        more = self.details()
+        more.observed = True
+        more.started_at = engine.runtime.now()
+        if engine.observers.request_created is not None:
+            engine.observers.request_created(self)
+
+    def details(self) -> Details:
+        """Return `more`, made now if it is not there."""
+        more = self.more
+        if more is None:
+            more = self.more = Details()
+            if self.host is not None:
+                more.attempted.append(self.host)
+                more.attempts = 1
+        return more
+
+    # --- sending ---------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Send the first attempt, or find out why that cannot be."""
+        session = self.session
+        engine = session.engine
+        if session.closed is not None:
+            self.resolve(session.closed)
+            return
+        if not engine.sweeping:
+            engine.start_sweep()
+        self.expires += engine.tick
+        pick = self.options.pick
+        if self.more is not None:
+            self._start_with_details()
+        elif pick is not None:
+            host = pick(session.keyspace, self.statement)
+            if host is not None:
+                pool = session.pools.get(host.key)
+                if pool is not None:
+                    link = pool.single or pool.pick()
+                    if link is not None:
+                        try:
+                            self.stream = link.send(self.message, self)
+                        except StreamsExhausted:
+                            pool.exhausted()
+                        except DriverException as exc:
+                            self.resolve(exc)
+                            return
+                        else:
+                            self.link = link
+                            self.host = host
+                            if self.options.speculative_execution_policy is not None:
+                                self._plan_speculation()
+                            return
+            self.advance()
+        else:
+            self.advance()
+
+    def _start_with_details(self) -> None:
+        more = self.details()
+        engine = self.session.engine
+        if more.observed and engine.observers.request_started is not None:
+            engine.observers.request_started(self)
+        self.advance()
+        if self.options.speculative_execution_policy is not None and not self.done:
+            self._plan_speculation()
+
+    def advance(self) -> None:
+        """Send to the next host of the plan that takes the request."""
+        more = self.details()
+        if more.plan is None:
+            more.plan = self._make_plan(more)
+        session = self.session
+        busy = False
+        for host in more.plan:
+            pool = session.pools.get(host.key)
+            if pool is None:
+                more.errors[host] = NoConnectionsAvailable(
+                    f"no pool of connections to {host}", host.endpoint
+                )
+                continue
+            link = pool.pick()
+            if link is not None:
+                if self._send(host, link):
+                    return
+                busy = True
+            else:
+                more.errors[host] = pool.refusal()
+                busy = busy or pool.may_wait()
+            if self.done:
+                return
+        if self.link is not None or any(other.link is not None for other in more.others):
+            return  # another attempt is still out; it will decide
+        self._no_host_took_it(more, busy)
+
+    def _make_plan(self, more: Details) -> Iterator[Host]:
+        if more.pinned is not None:
+            return iter((more.pinned,))
+        policy = self.options.load_balancing_policy
+        plan = iter(policy.make_query_plan(self.session.keyspace, self.statement))
+        if self.host is None:
+            return plan
+        # The policy's cheap choice was tried already, before there was a plan.
+        tried = self.host
+        return (host for host in plan if host is not tried)
+
+    def _no_host_took_it(self, more: Details, busy: bool) -> None:
+        session = self.session
+        if more.attempts == 0:
+            if busy:
+                more.plan = None
+                session.enqueue(self)
+                return
+            link = None if more.pinned is not None else session.engine.fallback_link()
+            if link is not None and link.host is not None and self._send(link.host, link):
+                return
+        if more.pinned is not None and len(more.errors) == 1:
+            self.resolve(next(iter(more.errors.values())))
+            return
+        self.resolve(no_host(dict(more.errors)))
+
+    def _send(self, host: Host, link: Link) -> bool:
+        """Send an attempt; return False when the link has no room for it."""
+        more = self.details()
+        if self.link is None:
+            receiver: Execution | Attempt = self
+        else:
+            receiver = Attempt(self, host)
+        try:
+            stream = link.send(self.message, receiver, more.tracing, more.custom_payload)
+        except StreamsExhausted as exc:
+            more.errors[host] = ConnectionBusy(str(exc), host.endpoint)
+            pool = self.session.pools.get(host.key)
+            if pool is not None:
+                pool.exhausted()
+            return False
+        except DriverException as exc:
+            self.resolve(exc)
+            return True
+        receiver.link = link
+        receiver.stream = stream
+        if receiver is self:
+            self.host = host
+        else:
+            assert isinstance(receiver, Attempt)
+            more.others.append(receiver)
+        more.attempts += 1
+        more.attempted.append(host)
+        if more.observed:
+            observers = self.session.engine.observers
+            now = self.session.engine.runtime.now()
+            if isinstance(receiver, Attempt):
+                receiver.started_at = now
+            else:
+                more.attempt_started_at = now
+            if observers.attempt_started is not None:
+                observers.attempt_started(self, host, receiver is not self)
+        return True
+
+    # --- speculative attempts ----------------------------------------------------------------
+
+    def _plan_speculation(self) -> None:
+        if not getattr(self.statement, "is_idempotent", False):
+            return
+        policy = self.options.speculative_execution_policy
+        more = self.details()
+        if more.pinned is None:
+            more.speculation = policy.new_plan(self.session.keyspace, self.statement)
+            self._next_speculation(more)
+
+    def _next_speculation(self, more: Details) -> None:
+        delay = more.speculation.next_execution(self.host)
+        if delay >= 0:
+            more.timer = self.session.engine.runtime.call_later(delay, self._speculate)
+
+    def _speculate(self) -> None:
+        more = self.more
+        if self.done or more is None:
+            return
+        more.timer = None
+        # What waits or sleeps has no attempt out that another could overtake.
+        if self.link is not None or any(other.link is not None for other in more.others):
+            before = more.attempts
+            self.advance()
+            if more.attempts == before or self.done:
+                return
+        self._next_speculation(more)
+
+    # --- answers -----------------------------------------------------------------------------
+
+    def __call__(self, response: Response | DriverException) -> None:
+        """Take the answer to the attempt that this execution itself is."""
+        if self.more is None:
+            kind = response.__class__
+            if kind is VoidResult or kind is RawRows:
+                self.link = None
+                self.outcome = response
+                self.done = True
+                if self.waiter is not None:
+                    release(self.waiter)
+                if self.complete is not None:
+                    self.complete(self)
+                return
+        link, self.link = self.link, None
+        self.answered(self, link, response)
+
+    def answered(
+        self, attempt: Execution | Attempt, link: Link | None, response: Response | DriverException
+    ) -> None:
+        """Take the answer to an attempt, and do what it leads to."""
+        if self.done:
+            return
+        host = attempt.host
+        assert host is not None
+        error = response if isinstance(response, DriverException) else None
+        more = self.details()
+        if more.observed:
+            self._tell_attempt_ended(attempt, host, error)
+        if error is not None:
+            self._failed(host, link, error)
+            return
+        self.host = host
+        assert not isinstance(response, DriverException)
+        if isinstance(response, SetKeyspaceResult):
+            self._hold(response, self.session.follow_keyspace(response.keyspace, link))
+        elif isinstance(response, SchemaChangeResult):
+            self._hold(response, self.session.engine.follow_schema(self, response.change))
+        else:
+            self.resolve(response)
+
+    def _tell_attempt_ended(
+        self, attempt: Execution | Attempt, host: Host, error: BaseException | None
+    ) -> None:
+        engine = self.session.engine
+        if engine.observers.attempt_ended is not None:
+            if isinstance(attempt, Attempt):
+                since = attempt.started_at
+            else:
+                since = self.details().attempt_started_at
+            engine.observers.attempt_ended(self, host, error, engine.runtime.now() - since)
+
+    def _hold(self, response: Response, procedure: Any) -> None:
+        """Be done with `response` once the procedure is, or the deadline comes."""
+        self.details().result = response
+        self._park()
+        spawn(self.session.engine.runtime, procedure).add_done_callback(self._let_go)
+
+    def _let_go(self, procedure: Any) -> None:
+        more = self.details()
+        if procedure.error is not None:
+            self.resolve(procedure.error)
+        elif more.result is not None:
+            self.resolve(more.result)
+
+    def _failed(self, host: Host, link: Link | None, error: DriverException) -> None:
+        more = self.details()
+        more.errors[host] = error
+        try:
+            decision = decide(
+                error,
+                self._retry_policy(),
+                self.statement,
+                self._consistency(more),
+                more.retries,
+                more.reprepares.get(host.key, 0),
+            )
+        except Exception as exc:  # noqa: BLE001 - a policy of the user's; the caller gets it
+            self.resolve(exc)
+            return
+        action = decision.action
+        if action == verdict.IGNORE:
+            if more.observed and self.session.engine.observers.request_ignored is not None:
+                self.session.engine.observers.request_ignored(self, error)
+            self.resolve(VoidResult())
+        elif action == verdict.FINISH or more.attempts >= self.session.engine.max_attempts:
+            self.resolve(error)
+        elif action == verdict.REPREPARE:
+            self._reprepare(host, link, error)
+        else:
+            self._retry(host, link, error, decision)
+
+    def _retry_policy(self) -> Any:
+        """Return the statement's own retry policy, else the profile's."""
+        own = getattr(self.statement, "retry_policy", None)
+        return own if own is not None else self.options.retry_policy
+
+    def _consistency(self, more: Details) -> int:
+        if more.consistency is not None:
+            return more.consistency
+        own = getattr(self.statement, "consistency_level", None)
+        return self.options.consistency_level if own is None else int(own)
+
+    def _retry(
+        self, host: Host, link: Link | None, error: DriverException, decision: verdict.Decision
+    ) -> None:
+        more = self.details()
+        engine = self.session.engine
+        more.retries += 1
+        same_host = decision.action == verdict.SAME_HOST
+        if decision.consistency is not None and decision.consistency != self._consistency(more):
+            more.consistency = decision.consistency
+            self.message = _at_consistency(self.message, decision.consistency)
+        if more.observed and engine.observers.request_retried is not None:
+            engine.observers.request_retried(self, error, same_host)
+        again = (self._send_again, host) if same_host else (self.advance,)
+        if decision.delay > 0:
+            self._park()
+            engine.runtime.call_later(decision.delay, self._after_delay, *again)
+        else:
+            again[0](*again[1:])  # type: ignore[operator]
+
+    def _after_delay(self, again: Callable[..., object], *args: Any) -> None:
+        self.session.engine.parked.discard(self)
+        if not self.done:
+            again(*args)
+
+    def _send_again(self, host: Host) -> None:
+        """Try the same host once more, or the next when it has no connection."""
+        pool = self.session.pools.get(host.key)
+        link = None if pool is None else pool.pick()
+        if link is None or not self._send(host, link):
+            self.advance()
+
+    # --- statements a node has forgotten -----------------------------------------------------
+
+    def _reprepare(self, host: Host, link: Link | None, error: DriverException) -> None:
+        more = self.details()
+        more.reprepares[host.key] = more.reprepares.get(host.key, 0) + 1
+        if link is None or link.closed:
+            self.advance()
+            return
+        self._park()
+        procedure = self.session.engine.reprepare(self, link, error)
+        running = spawn(self.session.engine.runtime, procedure)
+        running.add_done_callback(lambda done: self._prepared_again(done, host, link))
+
+    def _prepared_again(self, procedure: Any, host: Host, link: Link) -> None:
+        self.session.engine.parked.discard(self)
+        if self.done:
+            return
+        if procedure.error is not None:
+            if link.closed:
+                self.advance()
+            else:
+                self.resolve(procedure.error)
+        elif link.closed or not self._send(host, link):
+            self.advance()
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def _park(self) -> None:
+        self.session.engine.parked.add(self)
+
+    def expire(self) -> None:
+        """The deadline has come."""
+        more = self.details()
+        if more.result is not None:
+            # The server did what was asked; only what follows from it took too long.
+            more.agreed = False
+            self.resolve(more.result)
+            return
+        engine = self.session.engine
+        if more.observed and engine.observers.client_timed_out is not None:
+            engine.observers.client_timed_out(self, self.host)
+        in_flight = 0 if self.link is None else self.link.in_flight
+        host = self.host
+        if host is not None:
+            engine.timed_out(host)
+        self.resolve(
+            OperationTimedOut(
+                dict(more.errors), last_host=host, timeout=self.timeout, in_flight=in_flight
+            )
+        )
+
+    def cancel(self, error: BaseException | None = None) -> None:
+        """Stop waiting: the outcome is `error`, or `RequestCancelled`; on the loop."""
+        self.resolve(
+            error or RequestCancelled("the request was cancelled; the server may still run it")
+        )
+
+    def resolve(self, outcome: Outcome) -> None:
+        """Be done with `outcome`; only the first call counts."""
+        if self.done:
+            return
+        self.outcome = outcome
+        more = self.more
+        if self.link is not None:
+            self._leave(self)
+        if more is not None:
+            for other in more.others:
+                if other.link is not None:
+                    self._leave(other)
+            if more.timer is not None:
+                more.timer.cancel()
+            self.session.engine.parked.discard(self)
+            if more.observed:
+                self._tell_ended(more, outcome)
+        self.finish()
+        if self.complete is not None:
+            self.complete(self)
+
+    def _leave(self, attempt: Execution | Attempt) -> None:
+        """Leave an orphan behind for an answer that nobody waits for any more."""
+        link, attempt.link = attempt.link, None
+        assert link is not None
+        if not link.closed and link.streams.waiting[attempt.stream] is attempt:
+            link.orphan(attempt.stream)
+            self.session.engine.orphaned(link)
+
+    def _tell_ended(self, more: Details, outcome: Outcome) -> None:
+        more.observed = False
+        engine = self.session.engine
+        if engine.observers.request_ended is not None:
+            error = outcome if isinstance(outcome, BaseException) else None
+            engine.observers.request_ended(self, error, engine.runtime.now() - more.started_at)
+
+
+def _at_consistency(message: Request, level: int) -> Request:
+    """Return the message with another consistency level."""
+    parameters = getattr(message, "parameters", None)
+    target = message if parameters is None else parameters
+    target.consistency = level
+    return message
+

@@ -1,0 +1,333 @@
+"""`Link`: one connection to a node, from its first byte to its last."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.core.options import NEVER
+from cql_driver.core.runtime import Pending
+from cql_driver.errors import ConnectionShutdown
+from cql_protocol.connection import Answer, ReceiverFailed
+from cql_protocol.errors import DriverException, OperationTimedOut, RemoteProtocolError
+from cql_protocol.messages import Event, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cql_driver.core.runtime import Runtime, Transport
+    from cql_driver.pools.host import Host
+    from cql_protocol import ClientConnection, Dialect, Features
+    from cql_protocol.messages import Request, Response
+    from cql_protocol.streams import Receiver
+
+__all__ = ["Link"]
+
+log = logging.getLogger("cql_driver.connection")
+
+class _Reply:
+    """The receiver of `Link.request`: passes the answer on to a `Pending`."""
+
+    __slots__ = ("expires", "link", "pending", "stream")
+
+    def __init__(self, link: Link, pending: Pending[Response]) -> None:
+        self.link = link
+        self.pending = pending
+        self.stream = -1
+        self.expires = NEVER
+
+    def __call__(self, answer: Response | DriverException) -> None:
+        self.stream = -1
+        if isinstance(answer, DriverException):
+            self.pending.set_error(answer)
+        else:
+            self.pending.set_result(answer)
+
+    def settled(self, pending: Pending[Response]) -> None:
+        """Leave an orphan when nobody waits any more and no answer came."""
+        stream, self.stream = self.stream, -1
+        if stream >= 0:
+            self.link.orphan(stream)
+
+
+class Link:
+    """One connection: a `ClientConnection`, its transport, and what is to be sent this turn.
+
+    Frames of one turn of the loop leave in one write; the first on an idle connection leaves
+    at once. Belongs to the loop. `on_event` gets the server's events, `on_closed` is called
+    once with the link and the error that ended it (None when we closed it).
+    """
+
+    __slots__ = (
+        "_closing",
+        "_heartbeat",
+        "bytes_received",
+        "bytes_sent",
+        "closed",
+        "connection",
+        "endpoint",
+        "heard",
+        "host",
+        "keyspace",
+        "on_closed",
+        "on_congested",
+        "on_data",
+        "on_event",
+        "out",
+        "runtime",
+        "streams",
+        "transport",
+    )
+
+    def __init__(
+        self, runtime: Runtime, connection: ClientConnection, endpoint: Any, host: Host | None
+    ) -> None:
+        self.runtime = runtime
+        self.connection = connection
+        self.streams = connection.streams
+        self.endpoint = endpoint
+        self.host = host
+        self.transport: Transport | None = None
+        self.out: list[bytes] = []
+        self.closed = False
+        self.heard = True
+        """Whether something came since the last look of the heartbeat."""
+        self.keyspace: str | None = None
+        self.on_event: Callable[[Event], object] | None = None
+        self.on_closed: Callable[[Link, BaseException | None], object] | None = None
+        self.on_data: Callable[[], object] | None = None
+        """Called after answers were given out, so that what waits for a stream can go."""
+        self.on_congested: Callable[[Link, bool], object] | None = None
+        self.bytes_sent: Callable[[int], object] | None = None
+        self.bytes_received: Callable[[int], object] | None = None
+        self._closing = False
+        self._heartbeat: Pending[Response] | None = None
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"{self.in_flight} in flight"
+        return f"<Link to {self.endpoint}, {state}>"
+
+    @property
+    def dialect(self) -> Dialect:
+        """What this connection speaks."""
+        return self.connection.dialect
+
+    @property
+    def features(self) -> Features:
+        """The extensions the server offers."""
+        return self.connection.features
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests somebody waits for."""
+        return self.streams.in_flight
+
+    @property
+    def orphans(self) -> int:
+        """How many requests nobody waits for any more, whose answers are still to come."""
+        return self.streams.orphans
+
+    # --- sending -----------------------------------------------------------------------------
+
+    def send(
+        self,
+        message: Request,
+        receiver: Receiver,
+        tracing: bool = False,
+        custom_payload: Mapping[str, bytes | None] | None = None,
+    ) -> int:
+        """Send a request and return its stream id; `receiver` gets the answer.
+
+        Raises `LocalProtocolError` when it cannot be sent; then nothing is, and the receiver
+        is not called.
+        """
+        connection = self.connection
+        out = self.out
+        idle = not out and len(self.streams) == 0
+        frame = connection.frame(message, receiver, tracing, custom_payload)
+        stream = connection.last_stream
+        if idle:
+            self._write(connection.wrap((frame,)))
+        else:
+            if not out:
+                self.runtime.call_soon(self.flush)
+            out.append(frame)
+        return stream
+
+    def flush(self) -> None:
+        """Write what this turn has gathered."""
+        out = self.out
+        if out:
+            self.out = []
+            if not self.closed:
+                self._write(self.connection.wrap(out))
+
+    def _write(self, data: bytes) -> None:
+        if self.bytes_sent is not None:
+            self.bytes_sent(len(data))
+        assert self.transport is not None
+        self.transport.write(data)
+
+    def request(
+        self,
+        message: Request,
+        timeout: float | None = None,
+        *,
+        tracing: bool = False,
+        custom_payload: Mapping[str, bytes | None] | None = None,
+    ) -> Pending[Response]:
+        """Send a request of the driver's own and return its answer to come.
+
+        The error is the server's, `ConnectionShutdown`, or `OperationTimedOut` after
+        `timeout` seconds. Who stops waiting calls `set_error` on what is returned.
+        """
+        pending: Pending[Response] = Pending()
+        if self.closed:
+            pending.set_error(ConnectionShutdown(f"the connection to {self.endpoint} is closed"))
+            return pending
+        reply = _Reply(self, pending)
+        try:
+            reply.stream = self.send(message, reply, tracing, custom_payload)
+        except DriverException as exc:
+            pending.set_error(exc)
+            return pending
+        pending.add_done_callback(reply.settled)
+        if timeout is not None and not pending.done:
+            timer = self.runtime.call_later(timeout, self._time_out, message, pending, timeout)
+            pending.add_done_callback(lambda _: timer.cancel())
+        return pending
+
+    def _time_out(self, message: Request, pending: Pending[Response], timeout: float) -> None:
+        name = type(message).__name__
+        pending.set_error(
+            OperationTimedOut(
+                f"{name} to {self.endpoint} was not answered within {timeout} s",
+                last_host=self.host or self.endpoint,
+                timeout=timeout,
+                in_flight=self.in_flight,
+            )
+        )
+
+    def orphan(self, stream: int) -> None:
+        """Stop waiting for a stream; its id is free again once the late answer came."""
+        if not self.closed:
+            self.connection.orphan(stream)
+
+    # --- the heartbeat -----------------------------------------------------------------------
+
+    def beat(self, timeout: float) -> None:
+        """Look whether anything came since the last look; if not, ask, and wait `timeout`.
+
+        A full connection is not asked: when it stays silent, its requests time out.
+        """
+        if self.heard or self.closed:
+            self.heard = False
+            return
+        if self._heartbeat is not None:
+            return
+        if len(self.streams) >= self.streams.limit:
+            return
+        self._heartbeat = self.request(Options(), timeout)
+        self._heartbeat.add_done_callback(self._beaten)
+
+    def _beaten(self, pending: Pending[Response]) -> None:
+        self._heartbeat = None
+        if pending.error is not None and not self.closed:
+            self.close(
+                ConnectionShutdown(
+                    f"the heartbeat of the connection to {self.endpoint} failed: {pending.error}",
+                    self.endpoint,
+                )
+            )
+
+    # --- callbacks of the transport ----------------------------------------------------------
+
+    def connection_made(self, transport: Transport) -> None:
+        """Take the transport."""
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Give each answer to its receiver, then events, then let go what waits."""
+        if self.closed:
+            return
+        self.heard = True
+        if self.bytes_received is not None:
+            self.bytes_received(len(data))
+        connection = self.connection
+        try:
+            connection.receive_data(data)
+        except RemoteProtocolError as exc:
+            log.error("%s sent what the protocol does not allow: %s", self.endpoint, exc)
+            self.close(exc)
+            return
+        if connection.has_events:
+            self._handle_events()
+        if self.on_data is not None:
+            self.on_data()
+        elif self._closing and not len(self.streams):
+            self.close()
+
+    def _handle_events(self) -> None:
+        while (event := self.connection.next_event()) is not None:
+            if isinstance(event, Event):
+                if self.on_event is not None:
+                    self.on_event(event)
+            elif isinstance(event, ReceiverFailed):
+                log.error("an answer could not be handled", exc_info=event.error)
+            elif isinstance(event, Answer):
+                log.error("%s answered what was not asked: %r", self.endpoint, event.response)
+                if self.connection.state.value == "closed":
+                    self.close(ConnectionShutdown("the server ended the connection"))
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The transport is gone."""
+        self.transport = None
+        if not self.closed:
+            why = "the server closed it" if exc is None else exc
+            error = ConnectionShutdown(f"the connection to {self.endpoint} broke: {why}", self.endpoint)
+            error.__cause__ = exc
+            self.close(error)
+
+    def pause_writing(self) -> None:
+        """The server takes no more bytes for now."""
+        if self.on_congested is not None:
+            self.on_congested(self, True)
+
+    def resume_writing(self) -> None:
+        """The server takes bytes again."""
+        if self.on_congested is not None:
+            self.on_congested(self, False)
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the connection; requests that wait get `error`, or `ConnectionShutdown`."""
+        if self.closed:
+            return
+        self.closed = True
+        self.out = []
+        if self.transport is not None:
+            if error is None:
+                self.transport.close()
+            else:
+                self.transport.abort()
+        # First whoever lends this connection out, so that what is told now goes elsewhere.
+        on_closed, self.on_closed = self.on_closed, None
+        self.on_event = self.on_data = self.on_congested = None
+        if on_closed is not None:
+            on_closed(self, error)
+        told = error
+        if not isinstance(error, DriverException):
+            told = ConnectionShutdown(f"the connection to {self.endpoint} was closed", self.endpoint)
+            told.__cause__ = error
+        self.connection.close(told)
+
+    def retire(self) -> None:
+        """Close once the last answer that somebody waits for has come."""
+        self._closing = True
+        self.on_data = self._close_when_idle
+        self._close_when_idle()
+
+    def _close_when_idle(self) -> None:
+        if self.in_flight == 0:
+            self.close()

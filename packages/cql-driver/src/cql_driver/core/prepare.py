@@ -1,0 +1,242 @@
+"""Preparing statements: once per text and node, remembered within a bound."""
+
+from __future__ import annotations
+
+import logging
+from _thread import allocate_lock
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.core.procedures import gather, spawn
+from cql_driver.core.runtime import Pending
+from cql_driver.errors import NoConnectionsAvailable, ProtocolError, no_host
+from cql_driver.query.prepared import PreparedState, Snapshot
+from cql_protocol.errors import (
+    DriverException,
+    IsBootstrapping,
+    OperationTimedOut,
+    Overloaded,
+    ServerError,
+    StreamsExhausted,
+    Unavailable,
+)
+from cql_protocol.messages import Prepare, PreparedResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cql_driver.core.engine import Engine
+    from cql_driver.core.link import Link
+    from cql_driver.core.sessions import SessionPools
+    from cql_driver.pools.host import Host
+
+    Key = tuple[str | None, str]
+
+__all__ = ["PreparedCache", "Preparer"]
+
+log = logging.getLogger("cql_driver.prepare")
+
+_OF_THE_HOST = (
+    IsBootstrapping,
+    OperationTimedOut,
+    Overloaded,
+    ServerError,
+    StreamsExhausted,
+    Unavailable,
+)
+"""Errors that another host may not have."""
+
+_WINDOW = 64
+"""PREPAREs that are sent to one connection at a time."""
+
+
+class PreparedCache:
+    """The statements that were prepared, by keyspace and text; the longest unused go first."""
+
+    __slots__ = ("_by_id", "_by_key", "_lock", "size")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._by_key: OrderedDict[Key, PreparedState] = OrderedDict()
+        self._by_id: dict[bytes, PreparedState] = {}
+        self._lock = allocate_lock()  # callers look it up in their own threads
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def get(self, key: Key) -> PreparedState | None:
+        """Return the statement, and count it as used."""
+        with self._lock:
+            state = self._by_key.get(key)
+            if state is not None:
+                self._by_key.move_to_end(key)
+            return state
+
+    def by_id(self, query_id: bytes) -> PreparedState | None:
+        """Return the statement that nodes know by this id."""
+        return self._by_id.get(query_id)
+
+    def add(self, state: PreparedState) -> None:
+        """Remember a statement, and forget the one unused for longest when there are too many."""
+        with self._lock:
+            self._by_key[state.keyspace, state.query] = state
+            self._by_id[state.snapshot.query_id] = state
+            while len(self._by_key) > self.size:
+                _, old = self._by_key.popitem(last=False)
+                self._by_id.pop(old.snapshot.query_id, None)
+
+    def states(self) -> list[PreparedState]:
+        """Return all of them, those used last at the end."""
+        return list(self._by_key.values())
+
+
+class Preparer:
+    """Prepares for the sessions of one engine.
+
+    Two callers that prepare the same text at the same time share one PREPARE.
+    """
+
+    __slots__ = ("_hosts", "_running", "cache", "engine")
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.cache = PreparedCache(engine.settings.prepared_cache_size)
+        self._running: dict[Key, list[Pending[PreparedState]]] = {}
+        self._hosts: dict[int, set[bytes]] = {}
+        """Ids that each host has been given since it last came up, by `Host.key`."""
+
+    async def prepare(
+        self,
+        session: SessionPools,
+        query: str,
+        keyspace: str | None,
+        timeout: float | None,
+        plan: Iterable[Host],
+        custom_payload: Mapping[str, bytes | None] | None = None,
+    ) -> PreparedState:
+        """Return the prepared statement: out of the cache, or from the first host that can."""
+        key = (keyspace if keyspace is not None else session.keyspace, query)
+        known = self.cache.get(key)
+        if known is not None and custom_payload is None:
+            return known
+        # Whoever sends a payload wants the server to see it, so that is not shared.
+        followers = self._running.get(key)
+        if followers is not None:
+            follower: Pending[PreparedState] = Pending()
+            followers.append(follower)
+            return await follower
+        followers = self._running[key] = []
+        try:
+            state = await self._on_some_host(session, key, keyspace, timeout, plan, custom_payload)
+        except BaseException as exc:
+            del self._running[key]
+            for follower in followers:
+                follower.set_error(exc)
+            raise
+        del self._running[key]
+        for follower in followers:
+            follower.set_result(state)
+        return state
+
+    async def _on_some_host(
+        self,
+        session: SessionPools,
+        key: Key,
+        keyspace: str | None,
+        timeout: float | None,
+        plan: Iterable[Host],
+        custom_payload: Mapping[str, bytes | None] | None,
+    ) -> PreparedState:
+        errors: dict[Any, BaseException] = {}
+        for host in plan:
+            pool = session.pools.get(host.key)
+            link = None if pool is None else pool.pick()
+            if link is None:
+                errors[host] = NoConnectionsAvailable(f"no connection to {host}", host.endpoint)
+                continue
+            message = Prepare(key[1], keyspace)
+            try:
+                answer = await link.request(message, timeout, custom_payload=custom_payload)
+            except DriverException as exc:
+                errors[host] = exc
+                if not link.closed and not isinstance(exc, _OF_THE_HOST):
+                    raise
+                continue
+            state = self._remember(key, answer, link)
+            self._hosts.setdefault(host.key, set()).add(state.snapshot.query_id)
+            if self.engine.settings.prepare_on_all_hosts:
+                spawn(self.engine.runtime, self._on_other_hosts(session, state, host))
+            return state
+        raise no_host(errors)
+
+    def _remember(self, key: Key, answer: Any, link: Link) -> PreparedState:
+        if not isinstance(answer, PreparedResult):
+            raise ProtocolError(f"PREPARE was answered by {answer!r}", link.endpoint)
+        snapshot = Snapshot.of(answer, self.engine.metadata)
+        known = self.cache.get(key)
+        if known is not None:
+            known.replace(snapshot)
+            return known
+        state = PreparedState(key[1], key[0], snapshot)
+        self.cache.add(state)
+        return state
+
+    async def _on_other_hosts(
+        self, session: SessionPools, state: PreparedState, done: Host
+    ) -> None:
+        """Spare the other hosts' first EXECUTE a round trip; what fails there is found then."""
+        requests = []
+        for pool in list(session.pools.values()):
+            link = pool.pick()
+            if pool.host is not done and link is not None:
+                requests.append(spawn(self.engine.runtime, self._again(link, pool.host, state)))
+        for error in await gather(requests):
+            if isinstance(error, Exception):
+                log.debug("preparing %r on another host failed: %s", state.query, error)
+
+    async def prepare_all_on(self, host: Host, link: Link) -> None:
+        """Prepare on a host that came up what it has not been given since."""
+        given = self._hosts.setdefault(host.key, set())
+        missing = [
+            state
+            for state in self.cache.states()
+            if state.snapshot.query_id not in given
+            and (state.keyspace == link.keyspace or link.dialect.int_flags or not state.keyspace)
+        ]
+        for start in range(0, len(missing), _WINDOW):
+            part = missing[start : start + _WINDOW]
+            tasks = [spawn(self.engine.runtime, self._again(link, host, state)) for state in part]
+            failed = [error for error in await gather(tasks) if isinstance(error, Exception)]
+            if failed:
+                log.info("%d statements could not be prepared on %s: %s", len(failed), host, failed[0])
+            if link.closed:
+                return
+
+    def forget_host(self, host: Host) -> None:
+        """A host went down: what it was given, it may have lost."""
+        self._hosts.pop(host.key, None)
+
+    async def _again(self, link: Link, host: Host, state: PreparedState) -> None:
+        """Prepare a known statement on one more host, or once more."""
+        keyspace = state.keyspace if link.dialect.int_flags else None
+        timeout = self.engine.settings.connect_timeout
+        self._hosts.setdefault(host.key, set()).add(state.snapshot.query_id)
+        try:
+            answer = await link.request(Prepare(state.query, keyspace), timeout)
+        except BaseException:
+            self._hosts.get(host.key, set()).discard(state.snapshot.query_id)
+            raise
+        if not isinstance(answer, PreparedResult):
+            raise ProtocolError(f"PREPARE was answered by {answer!r}", link.endpoint)
+        if answer.query_id != state.snapshot.query_id:
+            raise DriverException(
+                f"{host} prepared {state.query!r} under another id than the cluster did before "
+                f"({answer.query_id.hex()}, not {state.snapshot.query_id.hex()}): the keyspace "
+                "in use has changed since; prepare it again, or name the keyspace in the statement"
+            )
+        state.replace(Snapshot.of(answer, self.engine.metadata))
+
+    async def reprepare(self, link: Link, host: Host, states: Iterable[PreparedState]) -> None:
+        """Prepare statements again on a node that has forgotten them."""
+        for state in states:
+            await self._again(link, host, state)

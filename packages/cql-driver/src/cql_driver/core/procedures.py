@@ -1,0 +1,132 @@
+"""Procedures: conversations of many steps, written as ``async def``, on any runtime.
+
+They await `Pending` results and nothing else. A `Procedure` steps its coroutine whenever what
+it awaits is done, right where that happens; there is no scheduler behind it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cql_driver.core.runtime import Pending
+from cql_driver.errors import RequestCancelled
+from cql_protocol.errors import OperationTimedOut
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Coroutine, Iterable
+
+    from cql_driver.core.runtime import Runtime
+
+__all__ = ["Procedure", "gather", "sleep", "spawn", "within"]
+
+_T = TypeVar("_T")
+
+
+class Procedure(Pending[_T]):
+    """A running procedure; itself a `Pending` of what the coroutine returns.
+
+    Whatever the coroutine raises becomes its error; nothing is printed or lost, so somebody
+    must look at it. `cancel` makes the await it stands at raise `RequestCancelled`.
+    """
+
+    __slots__ = ("_awaited", "_coroutine", "_runtime", "_stepping")
+
+    def __init__(self, runtime: Runtime, coroutine: Coroutine[Any, Any, _T]) -> None:
+        super().__init__()
+        self._runtime = runtime
+        self._coroutine = coroutine
+        self._awaited: Pending[Any] | None = None
+        self._stepping = False
+
+    def start(self) -> Procedure[_T]:
+        """Run up to the first await."""
+        self._step(None)
+        return self
+
+    def cancel(self, error: BaseException | None = None) -> None:
+        """End it at the await it stands at, with `error` if one is given."""
+        if self.done or self._stepping:
+            return
+        awaited, self._awaited = self._awaited, None
+        cancelled = error if error is not None else RequestCancelled("cancelled")
+        if isinstance(awaited, Procedure):
+            awaited.cancel(cancelled)
+        elif awaited is not None:
+            awaited.set_error(cancelled)
+        self._step(cancelled)
+
+    def _resume(self, awaited: Pending[Any]) -> None:
+        if awaited is self._awaited:
+            self._awaited = None
+            self._step(None)
+
+    def _step(self, error: BaseException | None) -> None:
+        self._stepping = True
+        try:
+            while True:
+                if error is None:
+                    awaited = self._coroutine.send(None)
+                else:
+                    awaited = self._coroutine.throw(error)
+                    error = None
+                if not awaited.done:
+                    break
+        except StopIteration as stop:
+            self._stepping = False
+            self.set_result(stop.value)
+            return
+        except BaseException as exc:  # noqa: BLE001 - it is the procedure's result
+            self._stepping = False
+            self.set_error(exc)
+            return
+        self._stepping = False
+        self._awaited = awaited
+        awaited.add_done_callback(self._resume)
+
+
+def spawn(runtime: Runtime, coroutine: Coroutine[Any, Any, _T]) -> Procedure[_T]:
+    """Start a procedure that goes on by itself."""
+    return Procedure(runtime, coroutine).start()
+
+
+def sleep(runtime: Runtime, delay: float) -> Pending[None]:
+    """Return what is done after `delay` seconds."""
+    pending: Pending[None] = Pending()
+    timer = runtime.call_later(delay, pending.set_result, None)
+    pending.add_done_callback(lambda _: timer.cancel())
+    return pending
+
+
+def within(
+    runtime: Runtime, timeout: float | None, awaited: Awaitable[_T], what: str
+) -> Pending[_T]:
+    """Return what is done as `awaited` is, or with `OperationTimedOut` after `timeout` seconds.
+
+    On time-out a coroutine is cancelled, and a `Pending` gets the error. `what` says what
+    took too long, for the message.
+    """
+    pending = awaited if isinstance(awaited, Pending) else spawn(runtime, awaited)  # type: ignore[arg-type]
+    if timeout is None or pending.done:
+        return pending
+
+    def give_up() -> None:
+        error = OperationTimedOut(f"{what} took longer than {timeout} s", timeout=timeout)
+        if isinstance(pending, Procedure):
+            pending.cancel(error)
+        else:
+            pending.set_error(error)
+
+    timer = runtime.call_later(timeout, give_up)
+    pending.add_done_callback(lambda _: timer.cancel())
+    return pending
+
+
+async def gather(awaited: Iterable[Pending[Any]]) -> list[Any]:
+    """Wait for all of them; return results and errors (as values), in their order."""
+    results: list[Any] = []
+    for pending in list(awaited):
+        try:
+            results.append(await pending)
+        except Exception as exc:  # noqa: BLE001 - the caller gets it as a value
+            results.append(exc)
+    return results

@@ -1,0 +1,183 @@
+"""`SessionPools`: what one session owns on the loop, its pools, keyspace and waiting requests."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+from cql_driver.core.connector import use_keyspace
+from cql_driver.core.procedures import gather, spawn
+from cql_driver.core.runtime import Pending
+from cql_driver.errors import ClientOverloaded, SessionShutdown, no_host
+from cql_driver.pools.pool import HostPool
+
+if TYPE_CHECKING:
+    from cql_driver.core.engine import Engine
+    from cql_driver.core.execution import Execution
+    from cql_driver.core.link import Link
+    from cql_driver.pools.host import Host
+
+__all__ = ["SessionPools"]
+
+log = logging.getLogger("cql_driver.session")
+
+
+class SessionPools:
+    """The engine's side of a session.
+
+    `keyspace` is the one its connections are in; a connection is lent only while its own is
+    the same. Requests that find every allowed connection full wait in `waiting`, in order.
+    """
+
+    __slots__ = ("_draining", "closed", "engine", "keyspace", "pools", "waiting")
+
+    def __init__(self, engine: Engine, keyspace: str | None) -> None:
+        self.engine = engine
+        self.keyspace = keyspace
+        self.pools: dict[int, HostPool] = {}
+        """By `Host.key`."""
+        self.waiting: deque[Execution] = deque()
+        self.closed: SessionShutdown | None = None
+        """The error that requests get once it is shut down."""
+        self._draining = False
+
+    # --- pools ---------------------------------------------------------------------------------
+
+    async def open(self, hosts: list[Host], wait_for_all: bool = False) -> None:
+        """Connect to the hosts; return at the first that answers, or when all have.
+
+        Raises `NoHostAvailable` with each host's error when none does; then it is closed.
+        """
+        pools = [pool for pool in map(self.add_host, hosts) if pool is not None]
+        settled: Pending[None] = Pending()
+        left = len(pools)
+
+        def one_settled(first: Pending[None]) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0 or (first.error is None and not wait_for_all):
+                settled.set_result(None)
+
+        for pool in pools:
+            pool.first.add_done_callback(one_settled)
+        if pools:
+            await settled
+        errors = {p.host: p.first.error for p in pools if p.first.done and p.first.error}
+        if len(errors) == len(pools):
+            self.close()
+            raise no_host(errors)
+
+    def add_host(self, host: Host) -> HostPool | None:
+        """Have a pool for the host if it may be used; return it when it is new."""
+        engine = self.engine
+        target = engine.connections_for(host)
+        if self.closed is not None or target == 0 or host.key in self.pools:
+            return None
+        pool = self.pools[host.key] = HostPool(self, host, target)
+        pool.fill()
+        return pool
+
+    def remove_host(self, host: Host, error: BaseException | None = None) -> None:
+        """Close the host's pool; what is in flight there goes elsewhere, if it may."""
+        pool = self.pools.pop(host.key, None)
+        if pool is not None:
+            pool.close(error)
+
+    def links(self) -> list[Link]:
+        """Return all connections there are."""
+        return [link for pool in self.pools.values() for link in pool.all_links]
+
+    # --- requests that wait --------------------------------------------------------------------
+
+    def enqueue(self, execution: Execution) -> None:
+        """Have a request wait for a place on a connection, or refuse it."""
+        settings = self.engine.settings
+        if settings.overload != "wait":
+            execution.resolve(
+                ClientOverloaded(
+                    f"every connection carries {settings.max_requests_per_connection:,} requests, "
+                    "and the cluster is set not to wait (overload='raise')"
+                )
+            )
+        elif len(self.waiting) >= settings.max_waiting_requests:
+            execution.resolve(
+                ClientOverloaded(
+                    f"{len(self.waiting):,} requests wait for a place on a connection already "
+                    "(max_waiting_requests): send fewer at once"
+                )
+            )
+        else:
+            self.waiting.append(execution)
+            for link in self.links():
+                link.on_data = self.drain
+
+    def drain(self) -> None:
+        """Send what waits, as far as there is room."""
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            waiting = self.waiting
+            for _ in range(len(waiting)):
+                execution = waiting.popleft()
+                if execution.done:
+                    continue
+                execution.advance()
+                if waiting and waiting[-1] is execution:
+                    # Still no room: it has queued up again; its place is the first.
+                    waiting.rotate(1)
+                    break
+        finally:
+            self._draining = False
+        if not waiting:
+            for link in self.links():
+                link.on_data = None
+
+    # --- keyspaces -----------------------------------------------------------------------------
+
+    async def use(self, link: Link, keyspace: str) -> None:
+        """Change one connection to a keyspace."""
+        await use_keyspace(link, keyspace, self.engine.settings.connect_timeout)
+
+    async def follow_keyspace(self, keyspace: str, answered: Link | None = None) -> None:
+        """Bring every connection into `keyspace`, after one of them answered a USE.
+
+        None is lent while it is not there yet; one that fails is closed, and its successor
+        begins in the right keyspace.
+        """
+        self.keyspace = keyspace
+        changes = []
+        for pool in self.pools.values():
+            for link in list(pool.all_links):
+                if link is answered:
+                    link.keyspace = keyspace
+                elif link.keyspace != keyspace:
+                    pool.withhold(link)
+                    changes.append(spawn(self.engine.runtime, self._change(pool, link, keyspace)))
+        await gather(changes)
+
+    async def _change(self, pool: HostPool, link: Link, keyspace: str) -> None:
+        try:
+            await self.use(link, keyspace)
+        except Exception as exc:
+            log.warning("%s did not change to keyspace %r: %s", link.endpoint, keyspace, exc)
+            link.close(exc)
+            raise
+        if self.keyspace == keyspace:
+            pool.lend(link)
+
+    # --- the end -------------------------------------------------------------------------------
+
+    def close(self, error: SessionShutdown | None = None) -> None:
+        """Close everything; requests get `error` at once."""
+        if self.closed is not None:
+            return
+        self.closed = error or SessionShutdown("the session is shut down: make a new one")
+        waiting, self.waiting = list(self.waiting), deque()
+        for execution in waiting:
+            execution.resolve(self.closed)
+        for pool in list(self.pools.values()):
+            pool.close(self.closed)
+        self.pools.clear()
+        self.engine.session_closed(self)

@@ -1,0 +1,76 @@
+"""`Settings`: what the engine needs to know of how the user configured the cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cql_driver.core.observers import Observer
+    from cql_driver.core.tls import TlsSettings
+
+__all__ = ["Settings"]
+
+
+class Settings:
+    """The configuration of one engine, validated before; times are in seconds.
+
+    `Cluster` documents what each means to a user. Attributes may be changed while the
+    engine runs where their text there says so; others are read once.
+    """
+
+    contact_points: Sequence[Any] = ()
+    """End points to begin with, unresolved."""
+    port: int = 9042
+    protocol_version: int = 5
+    protocol_version_explicit: bool = False
+    allow_beta_protocol_version: bool = False
+    compression: bool | str = True
+    cql_version: str | None = None
+    no_compact: bool = False
+    startup_options: dict[str, str]
+    """What STARTUP says of driver and application."""
+    auth_provider: Any = None
+    tls: TlsSettings | None = None
+    sockopts: Sequence[tuple[Any, ...]] = ()
+    connect_timeout: float | None = 5.0
+    control_connection_timeout: float | None = 2.0
+    idle_heartbeat_interval: float = 30.0
+    idle_heartbeat_timeout: float = 30.0
+    max_schema_agreement_wait: float = 10.0
+    schema_event_refresh_window: float = 2.0
+    topology_event_refresh_window: float = 10.0
+    status_event_refresh_window: float = 2.0
+    schema_metadata_enabled: bool = True
+    token_metadata_enabled: bool = True
+    schema_metadata_page_size: int = 1000
+    metadata_request_timeout: float | None = None
+    address_translator: Any = None
+    endpoint_factory: Any = None
+    reconnection_policy: Any = None
+    conviction_policy_factory: Callable[[Any], Any] | None = None
+    prepare_on_all_hosts: bool = True
+    reprepare_on_up: bool = True
+    prepared_cache_size: int = 5000
+    connections_per_host: int = 1
+    max_connections_per_host: int = 4
+    max_requests_per_connection: int = 2048
+    max_waiting_requests: int = 65536
+    """Requests of one session that may wait for a place on a connection."""
+    overload: str = "wait"
+    """``"wait"`` for a place up to max_waiting_requests, or ``"raise"`` at once."""
+    orphan_threshold: int = 1024
+    """Timed-out requests on one connection above which it is replaced."""
+    max_attempts: int = 64
+    """Attempts of one request, whatever a retry policy says."""
+    control_connection_query_fallback: str = "disabled"
+    """``"disabled"``, ``"fallback"`` or ``"skip_pool_creation"``."""
+    observers: Sequence[Observer] = ()
+
+    def __init__(self, **fields: Any) -> None:
+        self.startup_options = {}
+        for name, value in fields.items():
+            if not hasattr(type(self), name) and name != "startup_options":
+                raise TypeError(f"Settings has no {name!r}")
+            setattr(self, name, value)

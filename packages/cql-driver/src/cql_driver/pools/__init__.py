@@ -1,0 +1,3 @@
+"""Hosts and the connections to them."""
+
+from __future__ import annotations

@@ -1,0 +1,275 @@
+"""`HostPool`: the connections of one session to one host.
+
+It has one owner, the loop, and one procedure that fills it: opening connections one after the
+other, backing off when the host does not answer, without end and without waiting for an event
+to tell it to. Events only make it try at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.core.procedures import Procedure
+from cql_driver.core.runtime import Pending
+from cql_driver.errors import NoConnectionsAvailable, SessionShutdown
+from cql_protocol.errors import DriverException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cql_driver.core.link import Link
+    from cql_driver.core.sessions import SessionPools
+    from cql_driver.pools.host import Host
+
+__all__ = ["HostPool"]
+
+log = logging.getLogger("cql_driver.pool")
+
+
+class HostPool:
+    """Connections to `host` that may be lent out, and those on their way.
+
+    `single` is the connection when there is just one, the common case; else None, and `pick`
+    finds the least busy. `first` is done when the first try to connect has ended.
+    """
+
+    __slots__ = (
+        "_filling",
+        "_nap",
+        "_schedule",
+        "all_links",
+        "closed",
+        "first",
+        "host",
+        "last_error",
+        "links",
+        "session",
+        "single",
+        "target",
+        "withheld",
+    )
+
+    def __init__(self, session: SessionPools, host: Host, target: int) -> None:
+        self.session = session
+        self.host = host
+        self.target = target
+        """How many connections there should be."""
+        self.links: list[Link] = []
+        """Those that may be lent."""
+        self.all_links: set[Link] = set()
+        """Those and the ones that are congested, changing keyspace or about to close."""
+        self.single: Link | None = None
+        self.closed = False
+        self.withheld: set[Link] = set()
+        """Connections that are changing to another keyspace, or are congested."""
+        self.first: Pending[None] = Pending()
+        self.last_error: BaseException | None = None
+        self._filling: Procedure[None] | None = None
+        self._nap: Pending[None] | None = None
+        self._schedule: Iterator[float] | None = None
+
+    def __repr__(self) -> str:
+        return f"<HostPool of {self.host}: {len(self.links)} of {self.target} connections>"
+
+    # --- lending -------------------------------------------------------------------------------
+
+    def pick(self) -> Link | None:
+        """Return the connection with the fewest requests, or None when none may be lent."""
+        if self.single is not None:
+            return self.single
+        return min(self.links, key=_load, default=None)
+
+    def may_wait(self) -> bool:
+        """Say whether a connection that cannot be lent now is likely to be soon."""
+        return not self.closed and (bool(self.withheld) or not self.first.done)
+
+    def refusal(self) -> DriverException:
+        """Return the error of a request that found no connection here."""
+        why = f": {self.last_error}" if self.last_error is not None else ""
+        return NoConnectionsAvailable(f"no connection to {self.host}{why}", self.host.endpoint)
+
+    def exhausted(self) -> None:
+        """A connection was full: have another one, if there may be more."""
+        if self.target < self.session.engine.settings.max_connections_per_host:
+            self.target += 1
+            self.fill()
+
+    def lend(self, link: Link) -> None:
+        """Let requests have the connection from now on."""
+        self.withheld.discard(link)
+        if link in self.all_links and link not in self.links:
+            self.links.append(link)
+            self._lent()
+            self.session.drain()
+
+    def withhold(self, link: Link) -> None:
+        """Let requests not have the connection; those in flight go on."""
+        if link in self.links:
+            self.links.remove(link)
+            self._lent()
+        if link in self.all_links:
+            self.withheld.add(link)
+
+    def _drop(self, link: Link) -> None:
+        self.all_links.discard(link)
+        self.withhold(link)
+        self.withheld.discard(link)
+
+    def _lent(self) -> None:
+        self.single = self.links[0] if len(self.links) == 1 else None
+
+    # --- filling -------------------------------------------------------------------------------
+
+    def fill(self) -> None:
+        """Open the connections that are missing, if nobody is at it."""
+        if not self.closed and self._filling is None and len(self.all_links) < self.target:
+            self._filling = Procedure(self.session.engine.runtime, self._fill())
+            self._filling.add_done_callback(self._filled)
+            self._filling.start()
+
+    def try_now(self) -> None:
+        """Do not wait longer before the next try: the host is said to be there."""
+        self._schedule = None
+        if self._nap is not None:
+            self._nap.set_result(None)
+        else:
+            self.fill()
+
+    def _filled(self, procedure: Pending[None]) -> None:
+        self._filling = None
+        if procedure.error is not None and not self.closed:
+            log.error("the pool of %s stopped filling", self.host, exc_info=procedure.error)
+
+    async def _fill(self) -> None:
+        engine = self.session.engine
+        while not self.closed and len(self.all_links) < self.target:
+            try:
+                link = await engine.connector.open(
+                    self.host.endpoint, self.host, self.session.keyspace
+                )
+                await self._settle_in(link)
+            except Exception as exc:  # noqa: BLE001 - whatever it is, the host is not reached
+                self._failed(exc)
+                if not await self._back_off():
+                    return
+            else:
+                self._schedule = None
+                self.last_error = None
+                if not self.first.done:
+                    self.first.set_result(None)
+
+    async def _settle_in(self, link: Link) -> None:
+        """Make a new connection one of this pool's, in the keyspace of the session."""
+        session = self.session
+        try:
+            await session.engine.prepare_all_on(self.host, link)
+            while link.keyspace != session.keyspace and session.keyspace is not None:
+                await session.use(link, session.keyspace)
+        except BaseException as exc:
+            link.close(exc)
+            raise
+        if self.closed or link.closed:
+            link.close()
+            raise SessionShutdown(f"the pool of {self.host} is closed")
+        link.on_closed = self._link_closed
+        link.on_congested = self._congested
+        self.all_links.add(link)
+        self.links.append(link)
+        self._lent()
+        session.engine.link_opened(self.host, link)
+        session.drain()
+
+    def _failed(self, error: Exception) -> None:
+        self.last_error = error
+        if self.closed:
+            return
+        self.session.engine.connect_failed(self.host, error, self.all_links)
+        if not self.first.done:
+            self.first.set_error(error)
+
+    async def _back_off(self) -> bool:
+        """Sleep until the next try is due; return False when there shall be none."""
+        engine = self.session.engine
+        if self.closed:
+            return False
+        if self._schedule is None:
+            self._schedule = iter(engine.settings.reconnection_policy.new_schedule())
+        delay = next(self._schedule, None)
+        if delay is None:
+            log.warning("the reconnection policy gives up on %s", self.host)
+            return False
+        self._nap = Pending()
+        timer = engine.runtime.call_later(delay, self._nap.set_result, None)
+        try:
+            await self._nap
+        finally:
+            timer.cancel()
+            self._nap = None
+        return not self.closed
+
+    # --- what connections tell -----------------------------------------------------------------
+
+    def _congested(self, link: Link, congested: bool) -> None:
+        """Lend no connection whose server does not take what is written."""
+        if congested:
+            self.withhold(link)
+        else:
+            self.lend(link)
+
+    def _link_closed(self, link: Link, error: BaseException | None) -> None:
+        self._drop(link)
+        if self.closed:
+            return
+        self.last_error = error
+        self.session.engine.link_closed(self.host, error, self.all_links)
+        self.fill()
+
+    def replace(self, link: Link) -> None:
+        """Open another connection in place of this one, which ends when its requests have."""
+        if link in self.all_links and not self.closed:
+            log.warning(
+                "%s: %d requests timed out on one connection and are still unanswered; "
+                "replacing it",
+                self.host,
+                link.orphans,
+            )
+            self._drop(link)
+            link.on_closed = link.on_congested = None
+            link.retire()
+            self.fill()
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Close all connections; their requests get `error`."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._nap is not None:
+            self._nap.set_result(None)
+        elif self._filling is not None:
+            self._filling.cancel(SessionShutdown(f"the pool of {self.host} is closed"))
+        links, self.all_links = list(self.all_links), set()
+        self.links.clear()
+        self.withheld.clear()
+        self._lent()
+        for link in links:
+            link.on_closed = None
+            link.close(error)
+            self.session.engine.link_closed(self.host, None, self.all_links)
+        if not self.first.done:
+            self.first.set_error(self.refusal())
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of the pool as `Session.get_pool_state` shows it."""
+        return {
+            "shutdown": self.closed,
+            "open_count": len(self.all_links),
+            "in_flights": [link.in_flight for link in self.all_links],
+            "orphan_requests": [link.orphans for link in self.all_links],
+        }
+
+
+def _load(link: Link) -> int:
+    return len(link.streams)
+
+
