@@ -64,9 +64,7 @@ class Metadata:
 class Cluster:
     """What `populate` is given."""
 
-    def __init__(
-        self, metadata: Metadata | None = None, contact_endpoints: tuple[Point, ...] = ()
-    ) -> None:
+    def __init__(self, metadata: Any = None, contact_endpoints: tuple[Point, ...] = ()) -> None:
         self.metadata = metadata or Metadata()
         self.contact_endpoints = list(contact_endpoints)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from cql_driver.metadata import KeyspaceMetadata
+from cql_driver.metadata import Metadata as RealMetadata
 from cql_driver.policies import (
     DCAwareRoundRobinPolicy,
     HostDistance,
@@ -16,6 +18,7 @@ from cql_driver.policies import (
     TokenAwarePolicy,
 )
 from cql_driver.pools.host import Host
+from cql_driver.query import SimpleStatement
 from tests.policies.stand_ins import Cluster, Metadata, Statement, host, hosts, plan
 
 
@@ -189,3 +192,21 @@ def test_nothing_is_asked_before_hosts_are_known() -> None:
     policy = TokenAwarePolicy(RoundRobinPolicy())
     assert policy.pick("ks", Statement()) is None
     assert plan(policy, Statement()) == []
+
+
+def test_it_works_with_real_metadata_and_statements() -> None:
+    known = hosts(6)
+    for number, node in enumerate(known):
+        node.tokens = (str(number * 10**18),)
+    metadata = RealMetadata()
+    metadata.set_topology(known, "org.apache.cassandra.dht.Murmur3Partitioner", "test")
+    options = {"replication_factor": "3"}
+    metadata.set_keyspaces({"ks": KeyspaceMetadata("ks", True, "SimpleStrategy", options)})
+    policy = TokenAwarePolicy(DCAwareRoundRobinPolicy("dc1"))
+    policy.populate(Cluster(metadata), known)
+    query = SimpleStatement("SELECT v FROM t WHERE k = %s", routing_key=b"key")
+    replicas = set(metadata.get_replicas("ks", b"key"))
+    assert len(replicas) == 3
+    assert {policy.pick("ks", query) for _ in range(99)} == replicas
+    assert set(plan(policy, query, "ks")[:3]) == replicas
+    assert len(plan(policy, query, "ks")) == 6

@@ -127,6 +127,16 @@ def _definer(cls: type, name: str) -> type | None:
     return next((base for base in cls.__mro__ if name in base.__dict__), None)
 
 
+def _replaced(policy: Any, name: str) -> bool:
+    """Say whether a method was assigned to this very object.
+
+    Looking into its ``__dict__`` would tell, and make CPython's attribute access slower for
+    good.
+    """
+    method = getattr(policy, name, None)
+    return getattr(method, "__func__", None) is not getattr(type(policy), name, None)
+
+
 def picker(policy: Any) -> Picker | None:
     """Return the policy's `pick` if it fits the policy's `make_query_plan`, else None.
 
@@ -136,9 +146,10 @@ def picker(policy: Any) -> Picker | None:
     found: Picker | None = getattr(policy, "pick", None)
     if found is None:
         return None
-    own = getattr(policy, "__dict__", {})
-    if "pick" in own or "make_query_plan" in own:
-        return found if "pick" in own else None
+    if _replaced(policy, "pick"):
+        return found
+    if _replaced(policy, "make_query_plan"):
+        return None
     of_pick, of_plan = (_definer(type(policy), name) for name in ("pick", "make_query_plan"))
     if of_pick is None or of_pick is LoadBalancingPolicy:
         return None
@@ -151,7 +162,7 @@ def has_steady_distances(policy: Any) -> bool:
     True of our own policies that mark the class with `_steady_distances`, as long as nobody
     overrides `distance`, and their children have them too.
     """
-    if "distance" in getattr(policy, "__dict__", {}):
+    if _replaced(policy, "distance"):
         return False
     definer = _definer(type(policy), "distance")
     if definer is None or not definer.__dict__.get("_steady_distances", False):

@@ -27,7 +27,7 @@ _IGNORED = HostDistance.IGNORED
 _BEYOND = HostDistance.REMOTE + 1
 _SERIAL = (8, 9)
 """`ConsistencyLevel.SERIAL` and `LOCAL_SERIAL`, which a read may have."""
-_TRIES = (1, 2, 3)
+_TRIES = (2, 3)
 
 
 class TokenAwarePolicy(WrapperPolicy):
@@ -92,17 +92,30 @@ class TokenAwarePolicy(WrapperPolicy):
 
     def pick(self, working_keyspace: str | None, query: Any) -> Host | None:
         """Return one of the nearest replicas that are up, or what the child picks."""
-        # `_replicas` written out: this runs once for every request.
+        # `_replicas` and `_keeps_order` written out: this runs once for every request.
         metadata = self._metadata
+        replicas: tuple[Host, ...]
+        host: Host | None
         if query is not None and metadata is not None:
             keyspace = query.keyspace or working_keyspace
             if keyspace:
-                fixed = not self.shuffle_replicas or _keeps_order(query)
+                fixed = (
+                    query.consistency_level in _SERIAL
+                    or query.is_lwt()
+                    or not self.shuffle_replicas
+                )
                 if fixed or metadata.spreads(keyspace):
                     key = query.routing_key
                     token = None if key is None else metadata.token_of(key)
                     replicas = () if token is None else metadata.replicas(keyspace, token)
                     if replicas:
+                        near = self._near
+                        if near is not None and not fixed:
+                            # Nearly always some replicas are as near as any host can be.
+                            # Trying costs less than listing these, and is as fair.
+                            host = replicas[int(random() * len(replicas))]
+                            if near[0].get(host.key) == near[1] and host.is_up is not False:
+                                return host
                         host = self._choose(replicas, fixed)
                         if host is not None:
                             return host
@@ -114,8 +127,6 @@ class TokenAwarePolicy(WrapperPolicy):
         """Return one of the nearest replicas that are up."""
         near = self._near
         if near is not None and not fixed:
-            # Nearly always some replicas are as near as any host can be. Trying at random
-            # costs less than listing these, and gives each the same chance.
             distances, least = near
             size = len(replicas)
             for _ in _TRIES:
@@ -226,13 +237,10 @@ def _tiers(hosts: Iterable[Host], distance_of: Callable[[Host], int]) -> list[li
 
 def _keeps_order(query: Any) -> bool:
     """Say whether the statement runs Paxos, whose proposers get in each other's way."""
-    try:
-        return query.is_lwt() or query.consistency_level in _SERIAL
-    except AttributeError:  # no statement of ours, or none at all
-        is_lwt = getattr(query, "is_lwt", None)
-        if is_lwt is not None and is_lwt():
-            return True
-        return getattr(query, "consistency_level", None) in _SERIAL
+    is_lwt = getattr(query, "is_lwt", None)
+    if is_lwt is not None and is_lwt():
+        return True
+    return getattr(query, "consistency_level", None) in _SERIAL
 
 
 def _host(host: Host) -> Host:
