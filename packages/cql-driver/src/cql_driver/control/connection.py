@@ -1,0 +1,354 @@
+"""`ControlConnection`: the one connection that asks for nodes and keyspaces, and hears events."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.connection import DefaultEndPoint, DefaultEndPointFactory
+from cql_driver.control import queries
+from cql_driver.control.agreement import agree_on_schema
+from cql_driver.control.events import EventHandler
+from cql_driver.control.queries import ask, rows_of
+from cql_driver.control.rows import Topology, read_topology
+from cql_driver.control.turns import Turns, run_in_background
+from cql_driver.core.procedures import gather, sleep, spawn
+from cql_driver.errors import ConnectionShutdown, no_host
+from cql_driver.metadata import KeyspaceMetadata
+from cql_protocol.errors import (
+    RequestExecutionException,
+    RequestValidationException,
+    UnresolvableContactPoints,
+)
+from cql_protocol.messages import Register
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cql_driver.control.queries import Row
+    from cql_driver.core.engine import Engine
+    from cql_driver.core.link import Link
+    from cql_driver.core.procedures import Procedure
+    from cql_driver.pools.host import Host
+    from cql_protocol.messages import Event, Response
+
+__all__ = ["ControlConnection"]
+
+log = logging.getLogger("cql_driver.cluster")
+
+_DELAY = 60.0
+"""Seconds between two tries to reconnect when the policy gives no delay at all."""
+
+
+class ControlConnection:
+    """Keeps `engine.metadata` and `engine.hosts` true.
+
+    `link` is its connection, None while there is none. When it is lost, another one is made:
+    to the hosts as the load-balancing policy orders them, then to the contact points, whose
+    names are looked up anew, last to hosts that are held to be down. This is tried with the
+    delays of the reconnection policy, and without end.
+    Methods that are coroutines are procedures: to be run on the loop.
+    """
+
+    __slots__ = (
+        "_connecting",
+        "_engine",
+        "_events",
+        "_opening",
+        "_refreshing",
+        "_told",
+        "_without_v2",
+        "link",
+    )
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.link: Link | None = None
+        self._events = EventHandler(engine)
+        self._refreshing = Turns()
+        self._connecting: Procedure[Any] | None = None
+        self._opening: Link | None = None
+        """A connection that is ready, but has not told everything yet."""
+        self._without_v2: Link | None = None
+        """A connection whose server has no system.peers_v2."""
+        self._told: set[str] = set()
+        """Problems of rows that were logged."""
+
+    @property
+    def host(self) -> Host | None:
+        """The host it is connected to."""
+        return None if self.link is None else self.link.host
+
+    # --- connecting --------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Connect to the first host that answers, and learn nodes and keyspaces.
+
+        Raises `NoHostAvailable` with the error of each host or contact point, or
+        `UnresolvableContactPoints` when there was nothing to connect to.
+        """
+        engine = self._engine
+        errors: dict[Any, Exception] = {}
+        tried: set[Any] = set()
+        for host in self._known_hosts():
+            if await self._try(host.endpoint, host, tried, errors):
+                return
+        for point in engine.settings.contact_points:
+            try:
+                endpoints = await self._resolve(point)
+            except OSError as exc:
+                errors[point] = exc
+                continue
+            for endpoint in endpoints:
+                if await self._try(endpoint, engine.metadata.get_host(endpoint), tried, errors):
+                    return
+        for host in self._hosts_in_use():
+            if await self._try(host.endpoint, host, tried, errors):
+                return
+        if errors and not tried:
+            told = "; ".join(f"{point}: {exc}" for point, exc in errors.items())
+            raise UnresolvableContactPoints(f"No contact point could be resolved: {told}")
+        raise no_host(errors)
+
+    async def _try(
+        self, endpoint: Any, host: Host | None, tried: set[Any], errors: dict[Any, Exception]
+    ) -> bool:
+        """Connect to an end point that was not tried before; return whether it went well."""
+        if endpoint in tried or self._engine.closed:
+            return False
+        tried.add(endpoint)
+        try:
+            await self._connect_to(endpoint, host)
+        except Exception as exc:  # noqa: BLE001 - the next one may be well
+            log.debug("no control connection to %s: %s", endpoint, exc)
+            errors[endpoint if host is None else host] = exc
+            return False
+        return True
+
+    def _known_hosts(self) -> Iterator[Host]:
+        """Give the hosts of the query plan, which has those that may be used and are up."""
+        if not self._engine.metadata.all_hosts():
+            return
+        try:
+            yield from self._engine.query_plan()
+        except Exception:
+            log.exception("the load-balancing policy failed to make a query plan")
+
+    def _hosts_in_use(self) -> list[Host]:
+        """Return the hosts that may be used, also those that the plan leaves out as down."""
+        engine = self._engine
+        return [host for host in engine.metadata.all_hosts() if engine.connections_for(host)]
+
+    async def _resolve(self, endpoint: Any) -> list[Any]:
+        """Return the end points that a contact point stands for: one for each address."""
+        if type(endpoint) is not DefaultEndPoint:
+            return [endpoint]
+        addresses = await self._engine.runtime.resolve(endpoint.address, endpoint.port)
+        return [DefaultEndPoint(str(address[0]), endpoint.port) for address in addresses]
+
+    async def _connect_to(self, endpoint: Any, host: Host | None) -> None:
+        engine = self._engine
+        link: Link = await engine.connector.open(endpoint, host=host)
+        self._opening = link
+        try:
+            await self._begin(link)
+        except BaseException as exc:
+            if self.link is link:
+                self.link = None
+            link.on_closed = link.on_event = None
+            link.close(exc)
+            raise
+        finally:
+            self._opening = None
+
+    async def _begin(self, link: Link) -> None:
+        """Have events from now on, then ask: what changes in between is not missed."""
+        engine = self._engine
+        early: list[Event] = []
+        link.on_event = early.append
+        kinds = self._events.kinds()
+        if kinds and not engine.closed:
+            await link.request(Register(kinds), engine.settings.control_connection_timeout)
+        topology, keyspaces = await gather(
+            [
+                spawn(engine.runtime, self._ask_topology(link)),
+                spawn(engine.runtime, self._ask_keyspaces(link)),
+            ]
+        )
+        for answer in (topology, keyspaces):
+            if isinstance(answer, Exception):
+                raise answer
+        if link.closed or engine.closed:
+            raise ConnectionShutdown(f"the connection to {link.endpoint} was closed")
+        self.link = link
+        link.on_closed = self._link_closed
+        link.on_event = self._events.handle
+        # Keyspaces first: who is told of a host may ask for its replicas.
+        engine.metadata.set_keyspaces(keyspaces)
+        self._apply(topology, link)
+        log.debug("control connection to %s", link.endpoint)
+        for event in early:
+            self._events.handle(event)
+
+    # --- reconnecting ------------------------------------------------------------------------
+
+    def _link_closed(self, link: Link, error: BaseException | None) -> None:
+        if link is not self.link:
+            return
+        self.link = None
+        if not self._engine.closed:
+            log.warning("The control connection to %s was lost: %s", link.endpoint, error)
+            self.reconnect()
+
+    def reconnect(self) -> None:
+        """Make a new connection in the place of the one there is, unless that is being done."""
+        engine = self._engine
+        if engine.closed or (self._connecting is not None and not self._connecting.done):
+            return
+        link, self.link = self.link, None
+        if link is not None:
+            link.close()
+        self._connecting = run_in_background(
+            engine, self._reconnect(), "reconnecting the control connection"
+        )
+
+    async def _reconnect(self) -> None:
+        engine = self._engine
+        delays: Iterator[float] | None = None
+        delay = _DELAY
+        while not engine.closed and self.link is None:
+            try:
+                await self.connect()
+            except Exception as exc:  # noqa: BLE001 - it never gives up
+                if engine.closed:
+                    return
+                if delays is None:
+                    delays = iter(engine.settings.reconnection_policy.new_schedule())
+                delay = next(delays, delay)
+                log.warning("No control connection, next try in %.1f s: %s", delay, exc)
+                await sleep(engine.runtime, delay)
+                continue
+            for host in engine.metadata.all_hosts():
+                # The event that it is up again may have been missed.
+                if host.is_up is False:
+                    engine.hosts.try_up(host)
+
+    def shutdown(self) -> None:
+        """Close the connection and stop all that goes on. May be called again."""
+        self._events.cancel()
+        connecting, self._connecting = self._connecting, None
+        links, self.link = (self.link, self._opening), None
+        for link in links:
+            if link is not None:
+                link.close()
+        if connecting is not None:
+            connecting.cancel()
+
+    # --- refreshing --------------------------------------------------------------------------
+
+    async def refresh_nodes(self, force_token_rebuild: bool = False) -> None:
+        """Ask for the nodes anew, and take over what changed.
+
+        `force_token_rebuild` has the ring rebuilt even when nothing changed. Raises
+        `ConnectionShutdown` without a connection, or what the server answered.
+        """
+        await self._refreshing.take()
+        try:
+            link = self._connected()
+            topology = await self._ask_topology(link)
+            if link is self.link:
+                self._apply(topology, link, force_token_rebuild)
+        finally:
+            self._refreshing.give()
+
+    async def refresh_keyspaces(self) -> None:
+        """Ask for the keyspaces and their replication anew. Raises as `refresh_nodes` does."""
+        await self._refreshing.take()
+        try:
+            link = self._connected()
+            keyspaces = await self._ask_keyspaces(link)
+            if link is self.link:
+                self._engine.metadata.set_keyspaces(keyspaces)
+        finally:
+            self._refreshing.give()
+
+    async def wait_for_schema_agreement(
+        self, wait_time: float | None = None, connection: Link | None = None
+    ) -> bool:
+        """Wait until all nodes that are up have the same schema; return whether they have.
+
+        `wait_time` is in seconds, None for ``max_schema_agreement_wait``; 0 or less does not
+        ask and returns True. `connection` is the one to ask on, if not the control connection.
+        """
+        if wait_time is None:
+            wait_time = self._engine.settings.max_schema_agreement_wait
+        if wait_time <= 0:
+            return True
+        return await agree_on_schema(self._engine, connection, wait_time)
+
+    def _connected(self) -> Link:
+        if self.link is None:
+            raise ConnectionShutdown(
+                "there is no control connection at the moment; it is being made anew"
+            )
+        return self.link
+
+    async def _ask_topology(self, link: Link) -> Topology:
+        settings = self._engine.settings
+        tokens = settings.token_metadata_enabled
+        text = queries.LOCAL if tokens else queries.LOCAL_WITHOUT_TOKENS
+        asked = ask(link, text, settings)
+        answers = await gather([asked, spawn(self._engine.runtime, self._ask_peers(link))])
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        local: Response = answers[0]
+        peers: list[Row] = answers[1]
+        factory = settings.endpoint_factory
+        if factory is None:
+            factory = DefaultEndPointFactory().configure(settings)
+        rows = rows_of(local, link)
+        return read_topology(rows, peers, link.endpoint, factory.create, tokens=tokens)
+
+    async def _ask_peers(self, link: Link) -> list[Row]:
+        """Ask for the peers; system.peers_v2 is in Cassandra from version 4 on."""
+        settings = self._engine.settings
+        tokens = settings.token_metadata_enabled
+        if link is not self._without_v2 and link.features.sharding is None:
+            text = queries.PEERS_V2 if tokens else queries.PEERS_V2_WITHOUT_TOKENS
+            try:
+                return rows_of(await ask(link, text, settings), link)
+            except (RequestExecutionException, RequestValidationException) as exc:
+                log.debug("%s has no system.peers_v2: %s", link.endpoint, exc)
+                self._without_v2 = link
+        text = queries.PEERS if tokens else queries.PEERS_WITHOUT_TOKENS
+        return rows_of(await ask(link, text, settings), link)
+
+    async def _ask_keyspaces(self, link: Link) -> dict[str, KeyspaceMetadata]:
+        engine = self._engine
+        try:
+            rows = rows_of(await ask(link, queries.KEYSPACES, engine.settings), link)
+        except RequestValidationException as exc:
+            log.warning("Requests cannot be routed to replicas: keyspaces are not told: %s", exc)
+            return dict(engine.metadata.keyspaces)
+        found = {}
+        for row in rows:
+            options = row["replication"] or {}
+            found[row["keyspace_name"]] = KeyspaceMetadata(
+                row["keyspace_name"],
+                row["durable_writes"] is not False,
+                options.get("class"),
+                options,
+            )
+        return found
+
+    def _apply(self, topology: Topology, link: Link, force: bool = False) -> None:
+        for problem in topology.problems:
+            if problem not in self._told:
+                log.warning("Left out a row of the system tables: %s", problem)
+        self._told = set(topology.problems)
+        engine = self._engine
+        engine.hosts.update(topology, force)
+        host = link.host = engine.metadata.get_host(link.endpoint)
+        if host is not None and host.is_up is None:
+            engine.hosts.mark_up(host)

@@ -1,0 +1,115 @@
+"""`EventHandler`: what the server's events lead to.
+
+An event only says that something is different now; what is, is asked for anew. So events that
+are lost, late, doubled or out of order do no harm.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.control.turns import Debounced, run_in_background
+from cql_protocol.messages import SchemaChange, StatusChange, TopologyChange
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from cql_driver.core.engine import Engine
+    from cql_driver.core.runtime import Pending
+    from cql_driver.pools.host import Host
+    from cql_protocol.messages import Event
+
+__all__ = ["EventHandler"]
+
+
+class EventHandler:
+    """Handles the events of the control connection, each kind as its window says.
+
+    A negative window disables a kind. DOWN is believed at once, where no connection to the
+    host says otherwise; UP after a while, since a node says so before it takes connections.
+    """
+
+    __slots__ = ("_engine", "_keyspaces", "_nodes", "_up")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._nodes = Debounced(engine.runtime, self._refresh_nodes)
+        self._keyspaces = Debounced(engine.runtime, self._refresh_keyspaces)
+        self._up: dict[int, Debounced] = {}
+        """By `Host.key`: hosts that are said to be up."""
+
+    def kinds(self) -> list[str]:
+        """Return the types of events to register for."""
+        settings = self._engine.settings
+        windows = {
+            "TOPOLOGY_CHANGE": settings.topology_event_refresh_window,
+            "STATUS_CHANGE": settings.status_event_refresh_window,
+            "SCHEMA_CHANGE": settings.schema_event_refresh_window,
+        }
+        return [kind for kind, window in windows.items() if window >= 0]
+
+    def handle(self, event: Event) -> None:
+        """Do what an event calls for."""
+        engine = self._engine
+        settings = engine.settings
+        if engine.closed:
+            return
+        if isinstance(event, TopologyChange):
+            if settings.topology_event_refresh_window >= 0:
+                self._nodes.trigger(settings.topology_event_refresh_window)
+        elif isinstance(event, StatusChange):
+            if settings.status_event_refresh_window >= 0:
+                self._status_changed(event)
+        elif isinstance(event, SchemaChange) and settings.schema_event_refresh_window >= 0:
+            if event.target == "KEYSPACE":
+                self._keyspaces.trigger(settings.schema_event_refresh_window)
+            engine.schema_changed(event)
+
+    def cancel(self) -> None:
+        """Forget what was to be done."""
+        self._nodes.cancel()
+        self._keyspaces.cancel()
+        while self._up:
+            self._up.popitem()[1].cancel()
+
+    def _status_changed(self, event: StatusChange) -> None:
+        engine = self._engine
+        window = engine.settings.status_event_refresh_window
+        host = engine.metadata.get_host(event.address, event.port)
+        if event.change == "UP":
+            if host is None:
+                self._nodes.trigger(window)
+            else:
+                self._will_be_up(host, window)
+        elif event.change == "DOWN" and host is not None:
+            waiting = self._up.pop(host.key, None)
+            if waiting is not None:
+                waiting.cancel()
+            engine.hosts.report_down(host)
+
+    def _will_be_up(self, host: Host, window: float) -> None:
+        waiting = self._up.get(host.key)
+        if waiting is None:
+
+            def try_up() -> None:
+                self._up.pop(host.key, None)
+                self._engine.hosts.try_up(host)
+
+            waiting = self._up[host.key] = Debounced(self._engine.runtime, try_up)
+        waiting.trigger(window)
+
+    def _refresh_nodes(self) -> None:
+        self._refresh(self._engine.control.refresh_nodes(), "Refreshing the nodes")
+
+    def _refresh_keyspaces(self) -> None:
+        self._refresh(self._engine.control.refresh_keyspaces(), "Refreshing the keyspaces")
+
+    def _refresh(self, coroutine: Coroutine[Any, Any, None], what: str) -> None:
+        control = self._engine.control
+
+        def ended(procedure: Pending[Any]) -> None:
+            # Else what the event told would be lost: a new connection asks for everything.
+            if procedure.error is not None:
+                control.reconnect()
+
+        run_in_background(self._engine, coroutine, what).add_done_callback(ended)
