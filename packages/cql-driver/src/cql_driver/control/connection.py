@@ -225,7 +225,9 @@ class ControlConnection:
                 if delays is None:
                     delays = iter(engine.settings.reconnection_policy.new_schedule())
                 delay = next(delays, delay)
-                log.warning("No control connection, next try in %.1f s: %s", delay, exc)
+                # Of a thousand hosts, the first few say enough.
+                why = str(exc.args[0] if exc.args else exc)[:500]
+                log.warning("No control connection, next try in %.1f s: %s", delay, why)
                 await sleep(engine.runtime, delay)
                 continue
             for host in engine.metadata.all_hosts():
