@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cql_driver.addresses import checked_port
 from cql_driver.cluster.values import (
     checked_bool,
     checked_callable,
@@ -14,7 +15,6 @@ from cql_driver.cluster.values import (
     checked_seconds,
     checked_sockopts,
 )
-from cql_driver.connection import checked_port
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 
 if TYPE_CHECKING:

@@ -9,8 +9,6 @@ from uuid import uuid4
 
 from cql_driver.cluster.configuration import Configuration
 from cql_driver.cluster.profiles import (
-    EXEC_PROFILE_DEFAULT,
-
     ExecutionProfile,
     ProfileManager,
     checked_timeout,
@@ -94,7 +92,9 @@ class Cluster(Configuration):
         if keyspace is not None and (not isinstance(keyspace, str) or not keyspace):
             raise InvalidArgumentType(f"keyspace={keyspace!r} is not the name of a keyspace")
         if keyspace is not None and "\0" in keyspace:
-            raise InvalidArgument(f"keyspace={keyspace!r} has a NUL in it: no keyspace is called so")
+            raise InvalidArgument(
+                f"keyspace={keyspace!r} has a NUL in it: no keyspace is called so"
+            )
         with self._lock:
             engine = self._connected_engine()
             session = Session(self, (), keyspace)
@@ -113,7 +113,9 @@ class Cluster(Configuration):
         runtime.start()
         try:
             observers = self._make_observers()
-            engine = Engine(runtime, self.make_settings(), self.metadata, self.profile_manager, observers)
+            engine = Engine(
+                runtime, self.make_settings(), self.metadata, self.profile_manager, observers
+            )
             # Policies ask the cluster for its metadata; it must not live by them alone.
             runtime.run(engine.connect(self))
         except BaseException:
@@ -291,9 +293,7 @@ class Cluster(Configuration):
             for session in list(self.sessions):
                 session.user_type_registered(keyspace, user_type, klass)
 
-    def teach_encoder(
-        self, encoder: Encoder, keyspace: str, user_type: str, klass: type
-    ) -> None:
+    def teach_encoder(self, encoder: Encoder, keyspace: str, user_type: str, klass: type) -> None:
         """Have literals of `klass` written as a user type's: its attributes by their names."""
 
         def literal(value: Any) -> str:
@@ -388,4 +388,3 @@ def _watch_forks() -> None:
 
 
 _watch_forks()
-

@@ -120,6 +120,9 @@ class Configuration:
     profile_manager: ProfileManager
     session_id: UUID
     timestamp_generator: Any
+    allow_control_connection_query_fallback: str
+    application_info: Any
+    endpoint_factory: Any
 
     _given_runtime: Runtime | None = None
     _settings: Settings | None = None

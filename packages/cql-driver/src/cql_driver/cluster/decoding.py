@@ -45,7 +45,9 @@ class PageDecoder:
             if isinstance(message, BoundExecute):
                 columns = message.snapshot.result_columns
             if columns is None:
-                raise ProtocolViolation("the server left out the columns, though they were asked for")
+                raise ProtocolViolation(
+                    "the server left out the columns, though they were asked for"
+                )
         return columns
 
     def shape(self, columns: Any) -> tuple[Any, tuple[str, ...], RowDecoder]:
@@ -73,7 +75,7 @@ class PageDecoder:
         response = execution.outcome
         if response.__class__ is not RawRows:
             return None
-        columns = response.metadata.columns or self.columns_of(execution)  # type: ignore[union-attr]
+        columns = response.metadata.columns or self.columns_of(execution)
         shape = self._shapes.get(id(columns)) or self.shape(columns)
-        rows = shape[2].decode(response.body, response.offset, response.row_count)  # type: ignore[union-attr]
+        rows = shape[2].decode(response.body, response.offset, response.row_count)
         return execution.options.row_factory(shape[1], rows)

@@ -100,9 +100,7 @@ class ResponseFuture:
 
     # --- callbacks -----------------------------------------------------------------------------
 
-    def add_callback(
-        self, fn: Callable[..., object], *args: Any, **kwargs: Any
-    ) -> ResponseFuture:
+    def add_callback(self, fn: Callable[..., object], *args: Any, **kwargs: Any) -> ResponseFuture:
         """Call ``fn(rows, *args, **kwargs)`` for each page that comes, and return self."""
         self._add(self._callbacks, fn, args, kwargs, failed=False)
         return self
@@ -296,5 +294,3 @@ class ResponseFuture:
         wait = self.session.max_trace_wait if max_wait is None else max_wait
         trace.populate(wait, query_cl=query_cl)
         return trace
-
-

@@ -36,29 +36,21 @@ class ResultSet:
             print(row.rack)
     """
 
-    __slots__ = (
-        "_all",
-        "_execution",
-        "_future",
-        "_iterator",
-        "_next",
-        "_rows",
-        "_session",
-        "_started",
-    )
-
-    _rows: Any
-    _iterator: Iterator[Any] | None
+    _session: Session
+    _execution: Execution
+    _future: ResponseFuture | None = None
+    _rows: Any = None
+    _iterator: Iterator[Any] | None = None
+    _next: Execution | None = None
+    _all = _started = False
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, response_future: ResponseFuture, initial_response: Any = None) -> None:
-        self._session: Session = response_future.session
-        self._execution: Execution = response_future.execution
-        self._future: ResponseFuture | None = response_future
-        self._rows = initial_response if isinstance(initial_response, list) else None
-        self._iterator = None
-        self._next: Execution | None = None
-        self._all = self._started = False
+        self._session = response_future.session
+        self._execution = response_future.execution
+        self._future = response_future
+        if isinstance(initial_response, list):
+            self._rows = initial_response
 
     def __repr__(self) -> str:
         more = ", more pages" if self.has_more_pages else ""
@@ -245,9 +237,4 @@ def result_of(session: Session, execution: Execution) -> ResultSet:
     result = ResultSet.__new__(ResultSet)
     result._session = session
     result._execution = execution
-    result._future = None
-    result._rows = None
-    result._iterator = None
-    result._next = None
-    result._all = result._started = False
     return result

@@ -328,9 +328,7 @@ class Session(LegacyAttributes):
         """Have pools for just those hosts that the load-balancing policies allow now."""
         self._runtime.dispatch(self.pools.engine.update_pools)
 
-    def wait_for_schema_agreement(
-        self, wait_time: float | None = None, scope: Any = None
-    ) -> bool:
+    def wait_for_schema_agreement(self, wait_time: float | None = None, scope: Any = None) -> bool:
         """Wait until all nodes that are up have the same schema; return whether they do."""
         control = self.pools.engine.control
         return bool(self._runtime.run(control.wait_for_schema_agreement(wait_time)))
@@ -353,7 +351,18 @@ class Session(LegacyAttributes):
         if pools is not None and pools.closed is None:
             self.cluster.on_loop(pools.engine, pools.close)
 
-    # --- for futures and results -----------------------------------------------------------------
+    # --- for futures, results and concurrent execution ---------------------------------------
+
+    def request(
+        self, query: Any, parameters: Any, profile: Any
+    ) -> tuple[Execution, Callable[[], object]]:
+        """Return the execution of a statement, and what starts it on the loop."""
+        execution, start = self._make(
+            query, parameters, NOT_SET, False, None, profile, None, None, None
+        )
+        if self._listeners:
+            self._tell_listeners(ResponseFuture(self, execution))
+        return execution, start
 
     def wait_for(self, execution: Execution) -> None:
         """Wait until an execution is done."""
@@ -446,10 +455,10 @@ class Session(LegacyAttributes):
         self,
         query: str,
         keyspace: str | None,
-        timeout: float | None,
+        patience: float | None,
         custom_payload: Mapping[str, bytes | None] | None = None,
     ) -> PreparedStatement:
-        """Prepare a statement; a procedure."""
+        """Prepare a statement, waiting `patience` seconds for each host; a procedure."""
         pools = self.pools
         if pools.closed is not None:
             raise pools.closed
@@ -458,7 +467,7 @@ class Session(LegacyAttributes):
             pools.keyspace, None
         )
         state = await engine.preparer.prepare(
-            pools, query, keyspace, timeout, plan, custom_payload
+            pools, query, keyspace, patience, plan, custom_payload
         )
         return PreparedStatement.of(state, engine.protocol_version)
 

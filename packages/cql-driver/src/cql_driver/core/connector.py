@@ -227,9 +227,12 @@ class Connector:
             log.warning("%s", text)
 
 
-async def use_keyspace(link: Link, keyspace: str, timeout: float | None = None) -> None:
-    """Have the connection run its statements in `keyspace`, a name as it is, unquoted."""
-    answer = await link.request(Query(f"USE {escape_name(keyspace)}"), timeout)
+async def use_keyspace(link: Link, keyspace: str, patience: float | None = None) -> None:
+    """Have the connection run its statements in `keyspace`, a name as it is, unquoted.
+
+    Raises `OperationTimedOut` after `patience` seconds.
+    """
+    answer = await link.request(Query(f"USE {escape_name(keyspace)}"), patience)
     if not isinstance(answer, SetKeyspaceResult):
         raise ProtocolError(f"USE was answered by {answer!r}", link.endpoint)
     link.keyspace = keyspace

@@ -12,8 +12,9 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.control import ControlConnection, HostRegistry
+from cql_driver.core.attempts import Attempt
 from cql_driver.core.connector import Connector
-from cql_driver.core.execution import Attempt, Execution
+from cql_driver.core.execution import Execution
 from cql_driver.core.options import NEVER, TICK
 from cql_driver.core.prepare import Preparer
 from cql_driver.core.procedures import gather, spawn, within
@@ -21,8 +22,7 @@ from cql_driver.core.sessions import SessionPools
 from cql_driver.errors import SessionShutdown
 from cql_driver.metadata import Metadata
 from cql_driver.policies import HostDistance
-from cql_driver.query.batch import BatchStatement
-from cql_driver.query.prepared import BoundStatement
+from cql_driver.query import BatchStatement, BoundStatement
 from cql_protocol.errors import DriverException, OperationTimedOut, PreparedQueryNotFound
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from cql_driver.core.link import Link
     from cql_driver.core.observers import ObserverGroup
+    from cql_driver.core.recovery import Recovery
     from cql_driver.core.runtime import Runtime, Timer
     from cql_driver.core.settings import Settings
     from cql_driver.pools.host import Host
@@ -106,13 +107,13 @@ class Engine:
         link = self.control.link
         return self.settings.protocol_version if link is None else link.dialect.version
 
-    async def wait_for_pools(self, timeout: float | None) -> bool:
-        """Have pools for the hosts allowed now; say whether each connected within `timeout`."""
+    async def wait_for_pools(self, patience: float | None) -> bool:
+        """Have pools for the hosts allowed now; say whether each connected in `patience` seconds."""
         self.update_pools()
         firsts = [pool.first for session in self.sessions for pool in session.pools.values()]
         waiting = spawn(self.runtime, gather(firsts))
         try:
-            await within(self.runtime, timeout, waiting, "opening connections")
+            await within(self.runtime, patience, waiting, "opening connections")
         except OperationTimedOut:
             return False
         return True
@@ -342,29 +343,32 @@ class Engine:
         if self.settings.reprepare_on_up:
             await self.preparer.prepare_all_on(host, link)
 
-    async def reprepare(self, execution: Execution, link: Link, error: DriverException) -> None:
+    async def reprepare(self, execution: Recovery, link: Link, error: DriverException) -> None:
         """Prepare on a node what it has forgotten of this request."""
         assert isinstance(error, PreparedQueryNotFound)
         statement = execution.statement
         if isinstance(statement, BoundStatement):
             states = [statement.prepared_statement.state]
         elif isinstance(statement, BatchStatement):
-            states = statement.prepared_states()
+            # A node that forgot one has forgotten all, and tells of one at a time.
+            states = [prepared.state for prepared in statement.prepared_statements()]
         else:
             states = []
-        wanted = [s for s in states if s.snapshot.query_id == error.query_id] or states
-        known = self.preparer.cache.by_id(error.query_id)
-        if not wanted and known is not None:
-            wanted = [known]
-        if not wanted or link.host is None:
+        if not states or link.host is None:
             raise error
-        await self.preparer.reprepare(link, link.host, dict.fromkeys(wanted))
+        await self.preparer.reprepare(link, link.host, dict.fromkeys(states))
         if isinstance(statement, BoundStatement):
             execution.message.snapshot = statement.prepared_statement.state.snapshot  # type: ignore[attr-defined]
 
-    async def follow_schema(self, execution: Execution, change: SchemaChange) -> None:
-        """Wait until the nodes agree on a schema that was changed, and take the change over."""
-        agreed = await self.control.wait_for_schema_agreement()
+    async def follow_schema(
+        self, execution: Execution, change: SchemaChange, link: Link | None
+    ) -> None:
+        """Wait until the nodes agree on a schema that was changed, and take the change over.
+
+        The node that changed it is asked, on `link`: another one may not know of it yet, and
+        would say that all agree on what was before.
+        """
+        agreed = await self.control.wait_for_schema_agreement(connection=link)
         execution.details().agreed = agreed
         self.schema_changed(change)
         if change.target == "KEYSPACE":

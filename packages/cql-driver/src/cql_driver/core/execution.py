@@ -13,10 +13,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from cql_driver.core import decide as verdict
-from cql_driver.core.decide import decide
+from cql_driver.core.attempts import Attempt, Details
 from cql_driver.core.procedures import spawn
-from cql_driver.core.runtime import Waitable, release
+from cql_driver.core.recovery import Recovery
+from cql_driver.core.runtime import release
 from cql_driver.errors import (
     ConnectionBusy,
     NoConnectionsAvailable,
@@ -27,7 +27,7 @@ from cql_protocol.errors import DriverException, OperationTimedOut, StreamsExhau
 from cql_protocol.messages import RawRows, SchemaChangeResult, SetKeyspaceResult, VoidResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from cql_driver.core.link import Link
     from cql_driver.core.options import RequestOptions
@@ -37,81 +37,12 @@ if TYPE_CHECKING:
 
     Outcome = Response | BaseException
 
-__all__ = ["Attempt", "Details", "Execution"]
+__all__ = ["Execution"]
 
 log = logging.getLogger("cql_driver.request")
 
 
-class Attempt:
-    """An attempt beside the first: a receiver of its own on a stream of its own."""
-
-    __slots__ = ("execution", "expires", "host", "link", "started_at", "stream")
-
-    def __init__(self, execution: Execution, host: Host) -> None:
-        self.execution = execution
-        self.expires = execution.expires
-        self.host: Host | None = host
-        self.link: Link | None = None
-        self.stream = -1
-        self.started_at = 0.0
-
-    def __call__(self, response: Response | DriverException) -> None:
-        link, self.link = self.link, None
-        self.execution.answered(self, link, response)
-
-    def expire(self) -> None:
-        """The execution is out of time."""
-        self.execution.expire()
-
-
-class Details:
-    """What only some executions need."""
-
-    __slots__ = (
-        "agreed",
-        "attempt_started_at",
-        "attempted",
-        "attempts",
-        "consistency",
-        "context",
-        "custom_payload",
-        "errors",
-        "observed",
-        "others",
-        "pinned",
-        "plan",
-        "reprepares",
-        "result",
-        "retries",
-        "speculation",
-        "started_at",
-        "timer",
-        "tracing",
-    )
-
-    def __init__(self) -> None:
-        self.agreed = True
-        self.attempt_started_at = 0.0
-        self.attempted: list[Host] = []
-        self.attempts = 0
-        self.consistency: int | None = None
-        self.context: dict[Any, Any] | None = None
-        self.custom_payload: Mapping[str, bytes | None] | None = None
-        self.errors: dict[Any, BaseException] = {}
-        self.observed = False
-        self.others: list[Attempt] = []
-        self.pinned: Host | None = None
-        self.plan: Iterator[Host] | None = None
-        self.reprepares: dict[int, int] = {}
-        self.result: Response | None = None
-        self.retries = 0
-        self.speculation: Any = None
-        self.started_at = 0.0
-        self.timer: Any = None
-        self.tracing = False
-
-
-class Execution(Waitable):
+class Execution(Recovery):
     """One request of a session: a statement, or one page of one.
 
     Make it, then have the loop call `start`; it is done once, with `outcome`: a response, or
@@ -245,7 +176,7 @@ class Execution(Waitable):
                             self.link = link
                             self.host = host
                             if self.options.speculative_execution_policy is not None:
-                                self._plan_speculation()
+                                self.plan_speculation()
                             return
             self.advance()
         else:
@@ -258,7 +189,7 @@ class Execution(Waitable):
             engine.observers.request_started(self)
         self.advance()
         if self.options.speculative_execution_policy is not None and not self.done:
-            self._plan_speculation()
+            self.plan_speculation()
 
     def advance(self) -> None:
         """Send to the next host of the plan that takes the request."""
@@ -276,7 +207,7 @@ class Execution(Waitable):
                 continue
             link = pool.pick()
             if link is not None:
-                if self._send(host, link):
+                if self.send(host, link):
                     return
                 busy = True
             else:
@@ -292,7 +223,7 @@ class Execution(Waitable):
         if more.pinned is not None:
             return iter((more.pinned,))
         policy = self.options.load_balancing_policy
-        plan = iter(policy.make_query_plan(self.session.keyspace, self.statement))
+        plan: Iterator[Host] = iter(policy.make_query_plan(self.session.keyspace, self.statement))
         if self.host is None:
             return plan
         # The policy's cheap choice was tried already, before there was a plan.
@@ -307,14 +238,14 @@ class Execution(Waitable):
                 session.enqueue(self)
                 return
             link = None if more.pinned is not None else session.engine.fallback_link()
-            if link is not None and link.host is not None and self._send(link.host, link):
+            if link is not None and link.host is not None and self.send(link.host, link):
                 return
         if more.pinned is not None and len(more.errors) == 1:
             self.resolve(next(iter(more.errors.values())))
             return
         self.resolve(no_host(dict(more.errors)))
 
-    def _send(self, host: Host, link: Link) -> bool:
+    def send(self, host: Host, link: Link) -> bool:
         """Send an attempt; return False when the link has no room for it."""
         more = self.details()
         if self.link is None:
@@ -352,35 +283,6 @@ class Execution(Waitable):
                 observers.attempt_started(self, host, receiver is not self)
         return True
 
-    # --- speculative attempts ----------------------------------------------------------------
-
-    def _plan_speculation(self) -> None:
-        if not getattr(self.statement, "is_idempotent", False):
-            return
-        policy = self.options.speculative_execution_policy
-        more = self.details()
-        if more.pinned is None:
-            more.speculation = policy.new_plan(self.session.keyspace, self.statement)
-            self._next_speculation(more)
-
-    def _next_speculation(self, more: Details) -> None:
-        delay = more.speculation.next_execution(self.host)
-        if delay >= 0:
-            more.timer = self.session.engine.runtime.call_later(delay, self._speculate)
-
-    def _speculate(self) -> None:
-        more = self.more
-        if self.done or more is None:
-            return
-        more.timer = None
-        # What waits or sleeps has no attempt out that another could overtake.
-        if self.link is not None or any(other.link is not None for other in more.others):
-            before = more.attempts
-            self.advance()
-            if more.attempts == before or self.done:
-                return
-        self._next_speculation(more)
-
     # --- answers -----------------------------------------------------------------------------
 
     def __call__(self, response: Response | DriverException) -> None:
@@ -412,14 +314,14 @@ class Execution(Waitable):
         if more.observed:
             self._tell_attempt_ended(attempt, host, error)
         if error is not None:
-            self._failed(host, link, error)
+            self.failed(host, link, error)
             return
         self.host = host
         assert not isinstance(response, DriverException)
         if isinstance(response, SetKeyspaceResult):
             self._hold(response, self.session.follow_keyspace(response.keyspace, link))
         elif isinstance(response, SchemaChangeResult):
-            self._hold(response, self.session.engine.follow_schema(self, response.change))
+            self._hold(response, self.session.engine.follow_schema(self, response.change, link))
         else:
             self.resolve(response)
 
@@ -437,7 +339,7 @@ class Execution(Waitable):
     def _hold(self, response: Response, procedure: Any) -> None:
         """Be done with `response` once the procedure is, or the deadline comes."""
         self.details().result = response
-        self._park()
+        self.park()
         spawn(self.session.engine.runtime, procedure).add_done_callback(self._let_go)
 
     def _let_go(self, procedure: Any) -> None:
@@ -447,104 +349,15 @@ class Execution(Waitable):
         elif more.result is not None:
             self.resolve(more.result)
 
-    def _failed(self, host: Host, link: Link | None, error: DriverException) -> None:
-        more = self.details()
-        more.errors[host] = error
-        try:
-            decision = decide(
-                error,
-                self._retry_policy(),
-                self.statement,
-                self._consistency(more),
-                more.retries,
-                more.reprepares.get(host.key, 0),
-            )
-        except Exception as exc:  # noqa: BLE001 - a policy of the user's; the caller gets it
-            self.resolve(exc)
-            return
-        action = decision.action
-        if action == verdict.IGNORE:
-            if more.observed and self.session.engine.observers.request_ignored is not None:
-                self.session.engine.observers.request_ignored(self, error)
-            self.resolve(VoidResult())
-        elif action == verdict.FINISH or more.attempts >= self.session.engine.max_attempts:
-            self.resolve(error)
-        elif action == verdict.REPREPARE:
-            self._reprepare(host, link, error)
-        else:
-            self._retry(host, link, error, decision)
-
-    def _retry_policy(self) -> Any:
-        """Return the statement's own retry policy, else the profile's."""
-        own = getattr(self.statement, "retry_policy", None)
-        return own if own is not None else self.options.retry_policy
-
-    def _consistency(self, more: Details) -> int:
-        if more.consistency is not None:
-            return more.consistency
-        own = getattr(self.statement, "consistency_level", None)
-        return self.options.consistency_level if own is None else int(own)
-
-    def _retry(
-        self, host: Host, link: Link | None, error: DriverException, decision: verdict.Decision
-    ) -> None:
-        more = self.details()
-        engine = self.session.engine
-        more.retries += 1
-        same_host = decision.action == verdict.SAME_HOST
-        if decision.consistency is not None and decision.consistency != self._consistency(more):
-            more.consistency = decision.consistency
-            self.message = _at_consistency(self.message, decision.consistency)
-        if more.observed and engine.observers.request_retried is not None:
-            engine.observers.request_retried(self, error, same_host)
-        again = (self._send_again, host) if same_host else (self.advance,)
-        if decision.delay > 0:
-            self._park()
-            engine.runtime.call_later(decision.delay, self._after_delay, *again)
-        else:
-            again[0](*again[1:])  # type: ignore[operator]
-
-    def _after_delay(self, again: Callable[..., object], *args: Any) -> None:
-        self.session.engine.parked.discard(self)
-        if not self.done:
-            again(*args)
-
-    def _send_again(self, host: Host) -> None:
-        """Try the same host once more, or the next when it has no connection."""
-        pool = self.session.pools.get(host.key)
-        link = None if pool is None else pool.pick()
-        if link is None or not self._send(host, link):
-            self.advance()
-
-    # --- statements a node has forgotten -----------------------------------------------------
-
-    def _reprepare(self, host: Host, link: Link | None, error: DriverException) -> None:
-        more = self.details()
-        more.reprepares[host.key] = more.reprepares.get(host.key, 0) + 1
-        if link is None or link.closed:
-            self.advance()
-            return
-        self._park()
-        procedure = self.session.engine.reprepare(self, link, error)
-        running = spawn(self.session.engine.runtime, procedure)
-        running.add_done_callback(lambda done: self._prepared_again(done, host, link))
-
-    def _prepared_again(self, procedure: Any, host: Host, link: Link) -> None:
-        self.session.engine.parked.discard(self)
-        if self.done:
-            return
-        if procedure.error is not None:
-            if link.closed:
-                self.advance()
-            else:
-                self.resolve(procedure.error)
-        elif link.closed or not self._send(host, link):
-            self.advance()
-
     # --- the end -----------------------------------------------------------------------------
 
-    def _park(self) -> None:
+    def park(self) -> None:
+        """Be looked after by the engine while there is no attempt to wait for."""
         self.session.engine.parked.add(self)
+
+    def unpark(self) -> None:
+        """Be looked after by who sends attempts again."""
+        self.session.engine.parked.discard(self)
 
     def expire(self) -> None:
         """The deadline has come."""
@@ -587,7 +400,7 @@ class Execution(Waitable):
                     self._leave(other)
             if more.timer is not None:
                 more.timer.cancel()
-            self.session.engine.parked.discard(self)
+            self.unpark()
             if more.observed:
                 self._tell_ended(more, outcome)
         self.finish()
@@ -598,7 +411,8 @@ class Execution(Waitable):
         """Leave an orphan behind for an answer that nobody waits for any more."""
         link, attempt.link = attempt.link, None
         assert link is not None
-        if not link.closed and link.streams.waiting[attempt.stream] is attempt:
+        waiting: list[Any] = link.streams.waiting  # type: ignore[assignment]
+        if not link.closed and waiting[attempt.stream] is attempt:
             link.orphan(attempt.stream)
             self.session.engine.orphaned(link)
 
@@ -608,12 +422,3 @@ class Execution(Waitable):
         if engine.observers.request_ended is not None:
             error = outcome if isinstance(outcome, BaseException) else None
             engine.observers.request_ended(self, error, engine.runtime.now() - more.started_at)
-
-
-def _at_consistency(message: Request, level: int) -> Request:
-    """Return the message with another consistency level."""
-    parameters = getattr(message, "parameters", None)
-    target = message if parameters is None else parameters
-    target.consistency = level
-    return message
-

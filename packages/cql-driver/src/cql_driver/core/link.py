@@ -25,6 +25,7 @@ __all__ = ["Link"]
 
 log = logging.getLogger("cql_driver.connection")
 
+
 class _Reply:
     """The receiver of `Link.request`: passes the answer on to a `Pending`."""
 
@@ -284,7 +285,9 @@ class Link:
         self.transport = None
         if not self.closed:
             why = "the server closed it" if exc is None else exc
-            error = ConnectionShutdown(f"the connection to {self.endpoint} broke: {why}", self.endpoint)
+            error = ConnectionShutdown(
+                f"the connection to {self.endpoint} broke: {why}", self.endpoint
+            )
             error.__cause__ = exc
             self.close(error)
 
@@ -318,7 +321,9 @@ class Link:
             on_closed(self, error)
         told = error
         if not isinstance(error, DriverException):
-            told = ConnectionShutdown(f"the connection to {self.endpoint} was closed", self.endpoint)
+            told = ConnectionShutdown(
+                f"the connection to {self.endpoint} was closed", self.endpoint
+            )
             told.__cause__ = error
         self.connection.close(told)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from cql_driver.core.procedures import gather, spawn
 from cql_driver.core.runtime import Pending
 from cql_driver.errors import NoConnectionsAvailable, ProtocolError, no_host
-from cql_driver.query.prepared import PreparedState, Snapshot
+from cql_driver.query.prepared import PreparedState
+from cql_driver.query.snapshot import Snapshot
 from cql_protocol.errors import (
     DriverException,
     IsBootstrapping,
@@ -110,11 +111,14 @@ class Preparer:
         session: SessionPools,
         query: str,
         keyspace: str | None,
-        timeout: float | None,
+        patience: float | None,
         plan: Iterable[Host],
         custom_payload: Mapping[str, bytes | None] | None = None,
     ) -> PreparedState:
-        """Return the prepared statement: out of the cache, or from the first host that can."""
+        """Return the prepared statement: out of the cache, or from the first host that can.
+
+        `patience` is how many seconds each host may take, None for no limit.
+        """
         key = (keyspace if keyspace is not None else session.keyspace, query)
         known = self.cache.get(key)
         if known is not None and custom_payload is None:
@@ -127,7 +131,7 @@ class Preparer:
             return await follower
         followers = self._running[key] = []
         try:
-            state = await self._on_some_host(session, key, keyspace, timeout, plan, custom_payload)
+            state = await self._on_some_host(session, key, keyspace, patience, plan, custom_payload)
         except BaseException as exc:
             del self._running[key]
             for follower in followers:
@@ -143,7 +147,7 @@ class Preparer:
         session: SessionPools,
         key: Key,
         keyspace: str | None,
-        timeout: float | None,
+        patience: float | None,
         plan: Iterable[Host],
         custom_payload: Mapping[str, bytes | None] | None,
     ) -> PreparedState:
@@ -156,7 +160,7 @@ class Preparer:
                 continue
             message = Prepare(key[1], keyspace)
             try:
-                answer = await link.request(message, timeout, custom_payload=custom_payload)
+                answer = await link.request(message, patience, custom_payload=custom_payload)
             except DriverException as exc:
                 errors[host] = exc
                 if not link.closed and not isinstance(exc, _OF_THE_HOST):
@@ -208,7 +212,9 @@ class Preparer:
             tasks = [spawn(self.engine.runtime, self._again(link, host, state)) for state in part]
             failed = [error for error in await gather(tasks) if isinstance(error, Exception)]
             if failed:
-                log.info("%d statements could not be prepared on %s: %s", len(failed), host, failed[0])
+                log.info(
+                    "%d statements could not be prepared on %s: %s", len(failed), host, failed[0]
+                )
             if link.closed:
                 return
 

@@ -271,5 +271,3 @@ class HostPool:
 
 def _load(link: Link) -> int:
     return len(link.streams)
-
-

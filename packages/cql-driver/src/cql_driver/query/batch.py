@@ -221,6 +221,10 @@ class BatchStatement(Statement):
         """Return the prepared statement of the batch with this id, which a node may not know."""
         return self._bound.get(query_id)
 
+    def prepared_statements(self) -> list[PreparedStatement]:
+        """Return every prepared statement of the batch, each once."""
+        return list(self._bound.values())
+
     # --- what a session reads
 
     @property

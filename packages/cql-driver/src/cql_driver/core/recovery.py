@@ -1,0 +1,185 @@
+"""`Recovery`: what becomes of a request when an attempt fails, or takes long.
+
+One half of `Execution`, which sends attempts and takes their answers; here they are repeated,
+on the same host, on the next, or beside the one that is still out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.core import decide as verdict
+from cql_driver.core.decide import decide
+from cql_driver.core.procedures import spawn
+from cql_driver.core.runtime import Waitable
+from cql_protocol.messages import VoidResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cql_driver.core.attempts import Details
+    from cql_driver.core.link import Link
+    from cql_driver.core.options import RequestOptions
+    from cql_driver.core.sessions import SessionPools
+    from cql_driver.pools.host import Host
+    from cql_protocol.errors import DriverException
+    from cql_protocol.messages import Request, Response
+
+__all__ = ["Recovery"]
+
+
+class Recovery(Waitable):
+    """The half of `Execution` that repeats attempts."""
+
+    __slots__ = ()
+
+    host: Host | None
+    link: Link | None
+    message: Request
+    more: Details | None
+    options: RequestOptions
+    session: SessionPools
+    statement: Any
+
+    if TYPE_CHECKING:
+
+        # What `Execution` has.
+        def advance(self) -> None: ...  # noqa: D102
+        def details(self) -> Details: ...  # noqa: D102
+        def resolve(self, outcome: Response | BaseException) -> None: ...  # noqa: D102
+        def send(self, host: Host, link: Link) -> bool: ...  # noqa: D102
+        def park(self) -> None: ...  # noqa: D102
+        def unpark(self) -> None: ...  # noqa: D102
+
+    # --- errors ------------------------------------------------------------------------------
+
+    def failed(self, host: Host, link: Link | None, error: DriverException) -> None:
+        """An attempt ended with an error: do what `decide` makes of it."""
+        more = self.details()
+        more.errors[host] = error
+        try:
+            decision = decide(
+                error,
+                self._retry_policy(),
+                self.statement,
+                self._consistency(more),
+                more.retries,
+                more.reprepares.get(host.key, 0),
+            )
+        except Exception as exc:  # noqa: BLE001 - a policy of the user's; the caller gets it
+            self.resolve(exc)
+            return
+        action = decision.action
+        if action == verdict.IGNORE:
+            if more.observed and self.session.engine.observers.request_ignored is not None:
+                self.session.engine.observers.request_ignored(self, error)
+            self.resolve(VoidResult())
+        elif action == verdict.FINISH or more.attempts >= self.session.engine.max_attempts:
+            self.resolve(error)
+        elif action == verdict.REPREPARE:
+            self._reprepare(host, link, error)
+        else:
+            self._retry(host, link, error, decision)
+
+    def _retry_policy(self) -> Any:
+        """Return the statement's own retry policy, else the profile's."""
+        own = getattr(self.statement, "retry_policy", None)
+        return own if own is not None else self.options.retry_policy
+
+    def _consistency(self, more: Details) -> int:
+        if more.consistency is not None:
+            return more.consistency
+        own = getattr(self.statement, "consistency_level", None)
+        return self.options.consistency_level if own is None else int(own)
+
+    def _retry(
+        self, host: Host, link: Link | None, error: DriverException, decision: verdict.Decision
+    ) -> None:
+        more = self.details()
+        engine = self.session.engine
+        more.retries += 1
+        same_host = decision.action == verdict.SAME_HOST
+        if decision.consistency is not None and decision.consistency != self._consistency(more):
+            more.consistency = decision.consistency
+            _set_consistency(self.message, decision.consistency)
+        if more.observed and engine.observers.request_retried is not None:
+            engine.observers.request_retried(self, error, same_host)
+        again = (self._send_again, host) if same_host else (self.advance,)
+        if decision.delay > 0:
+            self.park()
+            engine.runtime.call_later(decision.delay, self._after_delay, *again)
+        else:
+            again[0](*again[1:])
+
+    def _after_delay(self, again: Callable[..., object], *args: Any) -> None:
+        self.unpark()
+        if not self.done:
+            again(*args)
+
+    def _send_again(self, host: Host) -> None:
+        """Try the same host once more, or the next when it has no connection."""
+        pool = self.session.pools.get(host.key)
+        link = None if pool is None else pool.pick()
+        if link is None or not self.send(host, link):
+            self.advance()
+
+    # --- statements a node has forgotten -----------------------------------------------------
+
+    def _reprepare(self, host: Host, link: Link | None, error: DriverException) -> None:
+        more = self.details()
+        more.reprepares[host.key] = more.reprepares.get(host.key, 0) + 1
+        if link is None or link.closed:
+            self.advance()
+            return
+        self.park()
+        procedure = self.session.engine.reprepare(self, link, error)
+        running = spawn(self.session.engine.runtime, procedure)
+        running.add_done_callback(lambda done: self._prepared_again(done, host, link))
+
+    def _prepared_again(self, procedure: Any, host: Host, link: Link) -> None:
+        self.unpark()
+        if self.done:
+            return
+        if procedure.error is not None:
+            if link.closed:
+                self.advance()
+            else:
+                self.resolve(procedure.error)
+        elif link.closed or not self.send(host, link):
+            self.advance()
+
+    # --- speculative attempts ----------------------------------------------------------------
+
+    def plan_speculation(self) -> None:
+        """Have another host asked after a while, if the policy and the statement allow it."""
+        if not getattr(self.statement, "is_idempotent", False):
+            return
+        policy = self.options.speculative_execution_policy
+        more = self.details()
+        if more.pinned is None:
+            more.speculation = policy.new_plan(self.session.keyspace, self.statement)
+            self._next_speculation(more)
+
+    def _next_speculation(self, more: Details) -> None:
+        delay = more.speculation.next_execution(self.host)
+        if delay >= 0:
+            more.timer = self.session.engine.runtime.call_later(delay, self._speculate)
+
+    def _speculate(self) -> None:
+        more = self.more
+        if self.done or more is None:
+            return
+        more.timer = None
+        # What waits or sleeps has no attempt out that another could overtake.
+        if self.link is not None or any(other.link is not None for other in more.others):
+            before = more.attempts
+            self.advance()
+            if more.attempts == before or self.done:
+                return
+        self._next_speculation(more)
+
+
+def _set_consistency(message: Any, level: int) -> None:
+    """Have a message sent at another consistency level from now on."""
+    target = getattr(message, "parameters", message)
+    target.consistency = level
