@@ -236,7 +236,8 @@ def test_statements_show_what_they_are() -> None:
     assert (
         str(BatchStatement()) == "<BatchStatement type=LOGGED, statements=0, consistency=Not Set>"
     )
-    assert "INSERT INTO" in repr(prepared()) and "INSERT" in repr(prepared().bind((1, "a", 2)))
+    assert "INSERT INTO" in repr(prepared())
+    assert "INSERT" in repr(prepared().bind((1, "a", 2)))
 
 
 class TestHostTargeting:

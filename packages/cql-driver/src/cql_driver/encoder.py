@@ -57,6 +57,7 @@ class Encoder:
         # Scalars of C and all that is unusual are left to LiteralEncoder's own rules.
         self._plain = LiteralEncoder(tuple_as_list=True)
         self._literals: LiteralEncoder | None = None
+        self._has_shapes = False
         own: dict[type, Function] = {
             type(None): self.cql_encode_none,
             bool: self.cql_encode_object,
@@ -106,13 +107,9 @@ class Encoder:
         Raises `InvalidValueType` when nothing says how its class is written, `ValueOutOfRange`
         for values that CQL has no text for.
         """
-        literals = self._literals or self._build()
-        try:
-            return literals.literal(val)
-        except InvalidValueType:
-            if not self._register_shapes():
-                raise
-        return self._build().literal(val)
+        if not self._has_shapes and "cql_protocol.geo" in sys.modules:
+            self._register_shapes()
+        return (self._literals or self._build()).literal(val)
 
     def cql_encode_object(self, val: Any) -> str:
         """Return the text of a value by the rules that hold without `mapping`.
@@ -130,14 +127,13 @@ class Encoder:
         self._literals = literals
         return literals
 
-    def _register_shapes(self) -> bool:
-        """Add the geometries, once their module is loaded: before, there are no values of them."""
-        geo: Any = sys.modules.get("cql_protocol.geo")
-        if geo is None or geo.Point in self.mapping:
-            return False
-        for cls in (geo.Point, geo.LineString, geo.Polygon):
-            self.mapping[cls] = self.cql_encode_str_quoted
-        return True
+    def _register_shapes(self) -> None:
+        """Add the geometries once their module is loaded: before, there are no values of them."""
+        from cql_protocol.geo import LineString, Point, Polygon
+
+        self._has_shapes = True
+        for cls in (Point, LineString, Polygon):
+            self.mapping.setdefault(cls, self.cql_encode_str_quoted)
 
     # --- single values
 

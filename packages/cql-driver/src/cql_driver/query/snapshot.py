@@ -6,10 +6,11 @@ from struct import Struct
 from struct import error as StructError
 from typing import TYPE_CHECKING, Any
 
-from cql_protocol.errors import InvalidValue
+from cql_protocol.errors import InvalidValue, InvalidValueType
 from cql_protocol.rows import RowDecoder, bind_values
 from cql_protocol.tokens import composite_key
 from cql_protocol.types import BIGINT, COUNTER, DEFAULT_OPTIONS, INT, SMALLINT, TEXT, TINYINT
+from cql_protocol.types.base import show
 from cql_protocol.values import UNSET
 
 if TYPE_CHECKING:
@@ -161,6 +162,11 @@ class Snapshot:
             else:
                 if not allow_unset and UNSET in cells:
                     cells = bind_values(self._pairs, values, allow_unset=False)
+        elif not hasattr(kind, "__iter__"):
+            raise InvalidValueType(
+                f"parameters are given in a list, a tuple or a dict, not as {show(values)}; "
+                "a single one as (value,)"
+            )
         else:
             cells = bind_values(self._pairs, values, allow_unset=allow_unset)
         for index in self.pk_indexes:
