@@ -5,12 +5,12 @@ Use it like this::
     from tests.simulation import Drop, Rule, Simulation
 
     with Simulation(seed=7, nodes=3) as sim:
+        session = sim.connect("ks")                    # or sim.raw(node=2): a bare connection
         sim[2].rules.append(Rule(Drop(), text="INSERT", times=1))
-        client = sim.raw(node=2)                       # a bare connection, or sim.connect()
-        pending = client.send(Query("INSERT INTO ks.t (k, v) VALUES (1, 'a')"))
+        future = session.execute_async("INSERT INTO t (k, v) VALUES (1, 'a')", timeout=2.0)
         sim.run(0.5)                                   # half a second of virtual time
-        assert not pending.done and sim.cluster.t.count(1) == 1
-        client.transport.close()
+        assert sim.cluster.t.count(1) == 1
+        future.result()                                # goes on until it is done
 
 **Time** is virtual and jumps to what comes next (`World`). `sim.run(seconds)`, `sim.run(pending)`
 or `sim.run(lambda: condition, limit=5.0)` make things happen; so does whoever waits on the
@@ -19,7 +19,7 @@ record in its text. `sim.at(0.3, action)` does something later, as another threa
 
 **The same seed gives the same run**, to the last byte; `sim.record` is the proof, and
 ``print(sim.world.story())`` tells it. All that is random comes from `sim.world.random`; the module
-`random` is seeded as well.
+`random` and the driver's own source are seeded as well.
 
 **The cluster** (`sim.cluster`) has nodes ``sim[1]``, ``sim[2]``…, which share the tables
 ``ks.t``, ``ks.w`` and ``ks.c``; more by ``sim.cluster.store.make("ks.x", "k int, v text")`` or by

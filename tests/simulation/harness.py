@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any, Self
 
 from cql_driver.core.runtime import Waitable
+from cql_driver.policies import chance
 from tests.simulation.client import RawClient
 from tests.simulation.cluster import SimCluster
 from tests.simulation.network import SimNetwork
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Simulation"]
 
+_SOURCES: tuple[Any, ...] = (random, chance._source)
+"""What draws without asking the world: tests, users, and the driver."""
+
 
 class Simulation:
     """Everything a test of the request core needs; see the package's text.
 
-    `seed` decides all that is random, also what the driver draws from the module `random`.
+    `seed` decides all that is random, also what the driver draws by itself.
     The other arguments are those of `SimCluster`. Left normally, it shuts its clusters
     down and raises when something raised on the loop, or is left open (`check`).
     """
@@ -44,11 +48,12 @@ class Simulation:
         self.runtimes: list[SimRuntime] = []
         self.clusters: list[Cluster] = []
         self.runtime = self.new_runtime()
-        self._random: Any = None
+        self._before: list[Any] = []
 
     def __enter__(self) -> Self:
-        self._random = random.getstate()
-        random.seed(self.seed)
+        self._before = [source.getstate() for source in _SOURCES]
+        for source in _SOURCES:
+            source.seed(self.seed)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
@@ -57,7 +62,8 @@ class Simulation:
                 self.shutdown()
                 self.check()
         finally:
-            random.setstate(self._random)
+            for source, state in zip(_SOURCES, self._before, strict=True):
+                source.setstate(state)
 
     # --- short names -------------------------------------------------------------------------
 
