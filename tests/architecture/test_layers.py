@@ -9,7 +9,7 @@ from tests.architecture.source import Import, imports_of, modules, resolve
 FACE = "cql_protocol"
 
 LAYERS = (
-    {"_version", "crc", "enums", "identifiers"},
+    {"_lazy", "_version", "crc", "enums", "identifiers"},
     {"errors"},
     {"_accel", "compression", "dialect", "registry", "segments", "streams", "values"},
     {"murmur3", "types", "wire"},

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from _thread import allocate_lock
 from time import monotonic, time_ns
 from weakref import WeakSet
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
+from cql_driver.logs import get_logger
 
 __all__ = ["MonotonicTimestampGenerator"]
 
-log = logging.getLogger("cql_driver.timestamps")
+log = get_logger("cql_driver.timestamps")
 
 
 class MonotonicTimestampGenerator:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cql_driver.core.options import RequestOptions
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
+from cql_driver.logs import get_logger
 from cql_driver.policies import (
     HostDistance,
     LoadBalancingPolicy,
@@ -32,6 +33,8 @@ __all__ = [
     "checked_timeout",
     "default_lbp_factory",
 ]
+
+log = get_logger("cql_driver.cluster")
 
 
 class _Marker:
@@ -225,6 +228,7 @@ class ProfileManager:
     def __init__(self, pools_allowed: bool = True) -> None:
         self.profiles: dict[Any, ExecutionProfile] = {}
         self.pools_allowed = pools_allowed
+        self.remote_allowed = True
         self.listeners: Callable[[], Iterable[Any]] = tuple
 
     @property
@@ -257,7 +261,10 @@ class ProfileManager:
             return HostDistance.IGNORED
         distances = [policy.distance(host) for policy in self.policies()]
         used = [d for d in distances if d != HostDistance.IGNORED]
-        return min(used, default=HostDistance.IGNORED)
+        nearest = min(used, default=HostDistance.IGNORED)
+        if nearest == HostDistance.REMOTE and not self.remote_allowed:
+            return HostDistance.IGNORED
+        return nearest
 
     def make_query_plan(self) -> Iterator[Host]:
         """Return the plan of the default profile for a request of the driver's own."""
@@ -284,6 +291,4 @@ class ProfileManager:
             try:
                 getattr(listener, method)(host)
             except Exception:
-                from logging import getLogger
-
-                getLogger("cql_driver.cluster").exception("%s.%s failed", listener, method)
+                log.exception("%s.%s failed", listener, method)

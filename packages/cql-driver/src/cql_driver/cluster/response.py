@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from cql_driver.cluster.results import ResultSet
 from cql_driver.errors import InvalidArgument, InvalidArgumentType, QueryExhausted
+from cql_driver.logs import get_logger
 from cql_driver.query import QueryTrace
 from cql_protocol.enums import ConsistencyLevel
-from cql_protocol.errors import DriverException
 from cql_protocol.messages import RawRows
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Callback = tuple[Callable[..., object], tuple[Any, ...], Mapping[str, Any]]
 
 __all__ = ["ResponseFuture"]
+
+log = get_logger("cql_driver.request")
 
 
 class ResponseFuture:
@@ -164,16 +166,14 @@ class ResponseFuture:
         if not isinstance(argument, BaseException):
             try:
                 argument = self.session.decode_page(execution)
-            except DriverException as exc:
+            except Exception as exc:  # noqa: BLE001 - a row factory may raise anything
                 argument = exc
                 callbacks = list(self._errbacks)
         for fn, args, kwargs in callbacks:
             try:
                 fn(argument, *args, **kwargs)
             except Exception:
-                from logging import getLogger
-
-                getLogger("cql_driver.request").exception("a callback of %r failed", self.query)
+                log.exception("a callback of %r failed", self.query)
 
     # --- pages ---------------------------------------------------------------------------------
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.control import queries
 from cql_driver.control.queries import ask, rows_of
 from cql_driver.core.procedures import gather, sleep
+from cql_driver.logs import get_logger
 from cql_protocol.errors import DriverException
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cql_driver.core.engine import Engine
     from cql_driver.core.link import Link
 
-__all__ = ["POLL_INTERVAL", "agree_on_schema"]
+__all__ = ["POLL_INTERVAL", "agree_among", "agree_on_schema"]
 
-log = logging.getLogger("cql_driver.cluster")
+log = get_logger("cql_driver.cluster")
 
 POLL_INTERVAL = 0.2
 """Seconds between two looks."""
@@ -54,6 +56,29 @@ async def agree_on_schema(engine: Engine, connection: Link | None, wait_time: fl
         ", ".join(sorted(map(str, versions))) or "not known",
     )
     return False
+
+
+async def agree_among(engine: Engine, links: Callable[[], list[Link]], wait_time: float) -> bool:
+    """Look until the nodes at the ends of `links()` agree; return whether they do.
+
+    As `agree_on_schema`, but each node is asked for its own version.
+    """
+    deadline = engine.runtime.now() + wait_time
+    left = wait_time
+    while left > 0 and not engine.closed:
+        asked = links()
+        text, settings = queries.LOCAL_VERSION, engine.settings
+        answers = await gather([ask(link, text, settings, left) for link in asked])
+        failed = [answer for answer in answers if isinstance(answer, Exception)]
+        if asked and not failed:
+            rows = [rows_of(answer, link) for answer, link in zip(answers, asked, strict=True)]
+            if len({row["schema_version"] for found in rows for row in found}) == 1:
+                return True
+        left = deadline - engine.runtime.now()
+        if left > 0:
+            await sleep(engine.runtime, min(POLL_INTERVAL, left))
+            left = deadline - engine.runtime.now()
+    return wait_time <= 0
 
 
 async def _versions(engine: Engine, link: Link, left: float) -> set[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.connection import DefaultEndPoint, DefaultEndPointFactory
@@ -14,6 +13,7 @@ from cql_driver.control.rows import Topology, read_topology
 from cql_driver.control.turns import Turns, run_in_background
 from cql_driver.core.procedures import gather, sleep, spawn
 from cql_driver.errors import ConnectionShutdown, no_host
+from cql_driver.logs import get_logger
 from cql_driver.metadata import KeyspaceMetadata
 from cql_protocol.errors import (
     RequestExecutionException,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ControlConnection"]
 
-log = logging.getLogger("cql_driver.cluster")
+log = get_logger("cql_driver.cluster")
 
 _DELAY = 60.0
 """Seconds between two tries to reconnect when the policy gives no delay at all."""

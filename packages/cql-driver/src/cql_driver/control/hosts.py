@@ -6,9 +6,9 @@ at an old address is another host.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
+from cql_driver.logs import get_logger
 from cql_driver.pools.host import Host
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HostRegistry"]
 
-log = logging.getLogger("cql_driver.cluster")
+log = get_logger("cql_driver.cluster")
 
 _COPIED = (
     "broadcast_address",

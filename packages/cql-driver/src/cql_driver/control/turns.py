@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.procedures import spawn
 from cql_driver.core.runtime import Pending
+from cql_driver.logs import get_logger
 from cql_driver.policies.chance import random
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Debounced", "Turns", "run_in_background"]
 
-log = logging.getLogger("cql_driver.cluster")
+log = get_logger("cql_driver.cluster")
 
 
 class Turns:

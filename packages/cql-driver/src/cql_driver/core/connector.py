@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cql_driver.core.link import Link
 from cql_driver.core.procedures import within
 from cql_driver.errors import ConnectionException, ProtocolError
+from cql_driver.logs import get_logger
 from cql_protocol import ClientConnection, startup
 from cql_protocol.enums import ProtocolVersion
 from cql_protocol.errors import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connector", "use_keyspace"]
 
-log = logging.getLogger("cql_driver.connection")
+log = get_logger("cql_driver.connection")
 
 
 class Connector:

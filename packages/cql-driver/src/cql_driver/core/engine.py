@@ -7,7 +7,6 @@ the runtime may touch it, nobody else.
 
 from __future__ import annotations
 
-import logging
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from cql_driver.core.prepare import Preparer
 from cql_driver.core.procedures import gather, spawn, within
 from cql_driver.core.sessions import SessionPools
 from cql_driver.errors import SessionShutdown
+from cql_driver.logs import get_logger
 from cql_driver.metadata import Metadata
 from cql_driver.policies import HostDistance
 from cql_driver.query import BatchStatement, BoundStatement
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
-log = logging.getLogger("cql_driver.cluster")
+log = get_logger("cql_driver.cluster")
 
 _STALL = 12
 """Ticks between two sweeps from which on the loop is held to have stood still."""
@@ -108,7 +108,7 @@ class Engine:
         return self.settings.protocol_version if link is None else link.dialect.version
 
     async def wait_for_pools(self, patience: float | None) -> bool:
-        """Have pools for the hosts allowed now; say whether each connected in `patience` seconds."""
+        """Have pools for the hosts allowed now; say whether all connected in `patience` seconds."""
         self.update_pools()
         firsts = [pool.first for session in self.sessions for pool in session.pools.values()]
         waiting = spawn(self.runtime, gather(firsts))

@@ -10,7 +10,6 @@ procedure runs), or done. The engine's sweep looks into all three for deadlines.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.attempts import Attempt, Details
@@ -23,6 +22,7 @@ from cql_driver.errors import (
     RequestCancelled,
     no_host,
 )
+from cql_driver.logs import get_logger
 from cql_protocol.errors import DriverException, OperationTimedOut, StreamsExhausted
 from cql_protocol.messages import RawRows, SchemaChangeResult, SetKeyspaceResult, VoidResult
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Execution"]
 
-log = logging.getLogger("cql_driver.request")
+log = get_logger("cql_driver.request")
 
 
 class Execution(Recovery):
@@ -411,7 +411,7 @@ class Execution(Recovery):
         """Leave an orphan behind for an answer that nobody waits for any more."""
         link, attempt.link = attempt.link, None
         assert link is not None
-        waiting: list[Any] = link.streams.waiting  # type: ignore[assignment]
+        waiting: list[Any] = link.streams.waiting
         if not link.closed and waiting[attempt.stream] is attempt:
             link.orphan(attempt.stream)
             self.session.engine.orphaned(link)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.options import NEVER
 from cql_driver.core.runtime import Pending
 from cql_driver.errors import ConnectionShutdown
+from cql_driver.logs import get_logger
 from cql_protocol.connection import Answer, ReceiverFailed
 from cql_protocol.errors import DriverException, OperationTimedOut, RemoteProtocolError
 from cql_protocol.messages import Event, Options
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Link"]
 
-log = logging.getLogger("cql_driver.connection")
+log = get_logger("cql_driver.connection")
 
 
 class _Reply:

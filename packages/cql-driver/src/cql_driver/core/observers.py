@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import InvalidArgumentType
+from cql_driver.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Observer", "ObserverGroup", "context_of"]
 
-log = logging.getLogger("cql_driver.observers")
+log = get_logger("cql_driver.observers")
 
 _QUIET = 60.0
 """Seconds for which a hook that raised is not told of again."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from _thread import allocate_lock
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cql_driver.core.procedures import gather, spawn
 from cql_driver.core.runtime import Pending
 from cql_driver.errors import NoConnectionsAvailable, ProtocolError, no_host
+from cql_driver.logs import get_logger
 from cql_driver.query.prepared import PreparedState
 from cql_driver.query.snapshot import Snapshot
 from cql_protocol.errors import (
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PreparedCache", "Preparer"]
 
-log = logging.getLogger("cql_driver.prepare")
+log = get_logger("cql_driver.prepare")
 
 _OF_THE_HOST = (
     IsBootstrapping,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from cql_driver.core.connector import use_keyspace
 from cql_driver.core.procedures import gather, spawn
 from cql_driver.core.runtime import Pending
 from cql_driver.errors import ClientOverloaded, SessionShutdown, no_host
+from cql_driver.logs import get_logger
 from cql_driver.pools.pool import HostPool
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SessionPools"]
 
-log = logging.getLogger("cql_driver.session")
+log = get_logger("cql_driver.session")
 
 
 class SessionPools:

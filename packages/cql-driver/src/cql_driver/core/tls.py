@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import ConnectionException, InvalidArgument, InvalidArgumentType
+from cql_driver.logs import get_logger
 from cql_protocol.errors import DriverException
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SessionCache", "TlsSettings", "tls_settings"]
 
-log = logging.getLogger("cql_driver.connection")
+log = get_logger("cql_driver.connection")
 
 _REMEDY = 'ssl_context=ssl.create_default_context(cafile="ca.pem")'
 

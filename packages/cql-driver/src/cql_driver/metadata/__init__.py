@@ -6,25 +6,46 @@ stand in a statement.
 
 from __future__ import annotations
 
-from cql_driver.metadata.metadata import KeyspaceMetadata, Metadata
-from cql_driver.metadata.replication import (
-    EverywhereStrategy,
-    LocalStrategy,
-    NetworkTopologyStrategy,
-    ReplicationFactor,
-    ReplicationStrategy,
-    SimpleStrategy,
-    replication_strategy,
-)
-from cql_driver.metadata.ring import TokenMap
-from cql_protocol.identifiers import (
-    escape_name,
-    is_valid_name,
-    protect_name,
-    protect_names,
-    protect_value,
-)
-from cql_protocol.tokens import BytesToken, MD5Token, Murmur3Token, Token
+from cql_protocol._lazy import lazily
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from cql_driver.metadata.metadata import KeyspaceMetadata, Metadata
+    from cql_driver.metadata.replication import (
+        EverywhereStrategy,
+        LocalStrategy,
+        NetworkTopologyStrategy,
+        ReplicationFactor,
+        ReplicationStrategy,
+        SimpleStrategy,
+        replication_strategy,
+    )
+    from cql_driver.metadata.ring import TokenMap
+    from cql_protocol.identifiers import (
+        escape_name,
+        is_valid_name,
+        protect_name,
+        protect_names,
+        protect_value,
+    )
+    from cql_protocol.tokens import BytesToken, MD5Token, Murmur3Token, Token
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "cql_driver.metadata.metadata": "KeyspaceMetadata Metadata",
+            "cql_driver.metadata.replication": (
+                "EverywhereStrategy LocalStrategy NetworkTopologyStrategy ReplicationFactor "
+                "ReplicationStrategy SimpleStrategy replication_strategy"
+            ),
+            "cql_driver.metadata.ring": "TokenMap",
+            "cql_protocol.identifiers": (
+                "escape_name is_valid_name protect_name protect_names protect_value"
+            ),
+            "cql_protocol.tokens": "BytesToken MD5Token Murmur3Token Token",
+        },
+    )
 
 __all__ = [
     "BytesToken",

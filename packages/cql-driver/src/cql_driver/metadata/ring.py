@@ -7,9 +7,10 @@ lock. Replicas are worked out when a token range is first asked for, and remembe
 
 from __future__ import annotations
 
-import logging
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
+
+from cql_driver.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Datacenter", "ReplicaTable", "Ring", "TokenMap"]
 
-log = logging.getLogger("cql_driver.metadata")
+log = get_logger("cql_driver.metadata")
 
 _MOST_SHARED = 4096
 """Above this many different tuples of a table, sharing would cost more than it saves."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.observers import Observer
 from cql_driver.errors import InvalidArgument
+from cql_driver.logs import get_logger
 from cql_driver.metrics.texts import parameters_of, text_of
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SlowQueryLogger"]
 
-log = logging.getLogger("cql_driver.slow_queries")
+log = get_logger("cql_driver.slow_queries")
 
 
 class SlowQueryLogger(Observer):

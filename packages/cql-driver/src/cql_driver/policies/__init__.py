@@ -13,54 +13,92 @@ Example::
 
 from __future__ import annotations
 
-from cql_driver.policies.base import (
-    HostDistance,
-    HostStateListener,
-    LoadBalancingPolicy,
-    picker,
-)
-from cql_driver.policies.columns import ColDesc
-from cql_driver.policies.conviction import ConvictionPolicy, SimpleConvictionPolicy
-from cql_driver.policies.local_first import DCAwareRoundRobinPolicy, RackAwareRoundRobinPolicy
-from cql_driver.policies.percentile import PercentileSpeculativeExecutionPolicy
-from cql_driver.policies.reconnection import (
-    ConstantReconnectionPolicy,
-    ExponentialReconnectionPolicy,
-    ReconnectionPolicy,
-)
-from cql_driver.policies.retry import (
-    DowngradingConsistencyRetryPolicy,
-    ExponentialBackoffRetryPolicy,
-    FallthroughRetryPolicy,
-    NeverRetryPolicy,
-    RetryPolicy,
-    may_repeat,
-    was_not_applied,
-)
-from cql_driver.policies.round_robin import (
-    AllowListRoundRobinPolicy,
-    RoundRobinPolicy,
-    WhiteListRoundRobinPolicy,
-)
-from cql_driver.policies.speculative import (
-    ConstantSpeculativeExecutionPolicy,
-    NoSpeculativeExecutionPlan,
-    NoSpeculativeExecutionPolicy,
-    SpeculativeExecutionPlan,
-    SpeculativeExecutionPolicy,
-)
-from cql_driver.policies.token_aware import TokenAwarePolicy, default_lbp_factory
-from cql_driver.policies.translation import (
-    AddressTranslator,
-    EC2MultiRegionTranslator,
-    IdentityTranslator,
-)
-from cql_driver.policies.wrappers import (
-    DefaultLoadBalancingPolicy,
-    DSELoadBalancingPolicy,
-    HostFilterPolicy,
-    WrapperPolicy,
-)
+from cql_protocol._lazy import lazily
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from cql_driver.policies.base import (
+        HostDistance,
+        HostStateListener,
+        LoadBalancingPolicy,
+        picker,
+    )
+    from cql_driver.policies.columns import ColDesc
+    from cql_driver.policies.conviction import ConvictionPolicy, SimpleConvictionPolicy
+    from cql_driver.policies.local_first import DCAwareRoundRobinPolicy, RackAwareRoundRobinPolicy
+    from cql_driver.policies.percentile import PercentileSpeculativeExecutionPolicy
+    from cql_driver.policies.reconnection import (
+        ConstantReconnectionPolicy,
+        ExponentialReconnectionPolicy,
+        ReconnectionPolicy,
+    )
+    from cql_driver.policies.retry import (
+        DowngradingConsistencyRetryPolicy,
+        ExponentialBackoffRetryPolicy,
+        FallthroughRetryPolicy,
+        NeverRetryPolicy,
+        RetryPolicy,
+        may_repeat,
+        was_not_applied,
+    )
+    from cql_driver.policies.round_robin import (
+        AllowListRoundRobinPolicy,
+        RoundRobinPolicy,
+        WhiteListRoundRobinPolicy,
+    )
+    from cql_driver.policies.speculative import (
+        ConstantSpeculativeExecutionPolicy,
+        NoSpeculativeExecutionPlan,
+        NoSpeculativeExecutionPolicy,
+        SpeculativeExecutionPlan,
+        SpeculativeExecutionPolicy,
+    )
+    from cql_driver.policies.token_aware import TokenAwarePolicy, default_lbp_factory
+    from cql_driver.policies.translation import (
+        AddressTranslator,
+        EC2MultiRegionTranslator,
+        IdentityTranslator,
+    )
+    from cql_driver.policies.wrappers import (
+        DefaultLoadBalancingPolicy,
+        DSELoadBalancingPolicy,
+        HostFilterPolicy,
+        WrapperPolicy,
+    )
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "cql_driver.policies.base": "HostDistance HostStateListener LoadBalancingPolicy picker",
+            "cql_driver.policies.columns": "ColDesc",
+            "cql_driver.policies.conviction": "ConvictionPolicy SimpleConvictionPolicy",
+            "cql_driver.policies.local_first": "DCAwareRoundRobinPolicy RackAwareRoundRobinPolicy",
+            "cql_driver.policies.percentile": "PercentileSpeculativeExecutionPolicy",
+            "cql_driver.policies.reconnection": (
+                "ConstantReconnectionPolicy ExponentialReconnectionPolicy ReconnectionPolicy"
+            ),
+            "cql_driver.policies.retry": (
+                "DowngradingConsistencyRetryPolicy ExponentialBackoffRetryPolicy "
+                "FallthroughRetryPolicy NeverRetryPolicy RetryPolicy may_repeat was_not_applied"
+            ),
+            "cql_driver.policies.round_robin": (
+                "AllowListRoundRobinPolicy RoundRobinPolicy WhiteListRoundRobinPolicy"
+            ),
+            "cql_driver.policies.speculative": (
+                "ConstantSpeculativeExecutionPolicy NoSpeculativeExecutionPlan "
+                "NoSpeculativeExecutionPolicy SpeculativeExecutionPlan "
+                "SpeculativeExecutionPolicy"
+            ),
+            "cql_driver.policies.token_aware": "TokenAwarePolicy default_lbp_factory",
+            "cql_driver.policies.translation": (
+                "AddressTranslator EC2MultiRegionTranslator IdentityTranslator"
+            ),
+            "cql_driver.policies.wrappers": (
+                "DefaultLoadBalancingPolicy DSELoadBalancingPolicy HostFilterPolicy WrapperPolicy"
+            ),
+        },
+    )
 
 __all__ = [
     # Load balancing

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import InvalidArgumentType
+from cql_driver.logs import get_logger
 from cql_driver.policies.base import (
     HostDistance,
     LoadBalancingPolicy,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DCAwareRoundRobinPolicy", "RackAwareRoundRobinPolicy"]
 
-log = logging.getLogger("cql_driver.policies")
+log = get_logger("cql_driver.policies")
 
 
 class _LocalFirst(LoadBalancingPolicy):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
+from cql_driver.logs import get_logger
 from cql_driver.policies.base import (
     HostDistance,
     LoadBalancingPolicy,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AllowListRoundRobinPolicy", "RoundRobinPolicy", "WhiteListRoundRobinPolicy", "turns"]
 
-log = logging.getLogger("cql_driver.policies")
+log = get_logger("cql_driver.policies")
 
 
 def turns() -> Iterator[int]:

@@ -7,12 +7,12 @@ to tell it to. Events only make it try at once.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.procedures import Procedure
 from cql_driver.core.runtime import Pending
 from cql_driver.errors import NoConnectionsAvailable, SessionShutdown
+from cql_driver.logs import get_logger
 from cql_protocol.errors import DriverException
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HostPool"]
 
-log = logging.getLogger("cql_driver.pool")
+log = get_logger("cql_driver.pool")
 
 
 class HostPool:

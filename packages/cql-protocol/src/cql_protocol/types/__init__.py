@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
-from cql_protocol.types.base import MARSHAL, MAX_DEPTH, CqlType
-from cql_protocol.types.collection import ListType, MapType, SetType
-from cql_protocol.types.numbers import (
-    BIGINT,
-    BOOLEAN,
-    COUNTER,
-    DECIMAL,
-    DOUBLE,
-    FLOAT,
-    INT,
-    SMALLINT,
-    TINYINT,
-    VARINT,
-)
-from cql_protocol.types.options import DEFAULT_OPTIONS, ReadOptions
-from cql_protocol.types.tables import SIMPLE_TYPES, TYPES_BY_CLASS, TYPES_BY_NAME
-from cql_protocol.types.temporal import DATE, DURATION, TIME, TIMESTAMP
-from cql_protocol.types.texts import ASCII, BLOB, TEXT
-from cql_protocol.types.tuples import TupleType, UserType
-from cql_protocol.types.uuids import INET, TIMEUUID, UUID
-from cql_protocol.types.vectors import VectorType
-from cql_protocol.types.wrappers import (
-    EMPTY_TYPE,
-    CustomType,
-    EmptyType,
-    FrozenType,
-    ReversedType,
-)
+from cql_protocol._lazy import lazily
 
-VARCHAR = TEXT
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from cql_protocol.types.base import MARSHAL, MAX_DEPTH, CqlType
+    from cql_protocol.types.collection import ListType, MapType, SetType
+    from cql_protocol.types.numbers import (
+        BIGINT,
+        BOOLEAN,
+        COUNTER,
+        DECIMAL,
+        DOUBLE,
+        FLOAT,
+        INT,
+        SMALLINT,
+        TINYINT,
+        VARINT,
+    )
+    from cql_protocol.types.options import DEFAULT_OPTIONS, ReadOptions
+    from cql_protocol.types.tables import SIMPLE_TYPES, TYPES_BY_CLASS, TYPES_BY_NAME
+    from cql_protocol.types.temporal import DATE, DURATION, TIME, TIMESTAMP
+    from cql_protocol.types.texts import ASCII, BLOB, TEXT, VARCHAR
+    from cql_protocol.types.tuples import TupleType, UserType
+    from cql_protocol.types.uuids import INET, TIMEUUID, UUID
+    from cql_protocol.types.vectors import VectorType
+    from cql_protocol.types.wrappers import (
+        EMPTY_TYPE,
+        CustomType,
+        EmptyType,
+        FrozenType,
+        ReversedType,
+    )
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "cql_protocol.types.base": "MARSHAL MAX_DEPTH CqlType",
+            "cql_protocol.types.collection": "ListType MapType SetType",
+            "cql_protocol.types.numbers": (
+                "BIGINT BOOLEAN COUNTER DECIMAL DOUBLE FLOAT INT SMALLINT TINYINT VARINT"
+            ),
+            "cql_protocol.types.options": "DEFAULT_OPTIONS ReadOptions",
+            "cql_protocol.types.tables": "SIMPLE_TYPES TYPES_BY_CLASS TYPES_BY_NAME",
+            "cql_protocol.types.temporal": "DATE DURATION TIME TIMESTAMP",
+            "cql_protocol.types.texts": "ASCII BLOB TEXT VARCHAR",
+            "cql_protocol.types.tuples": "TupleType UserType",
+            "cql_protocol.types.uuids": "INET TIMEUUID UUID",
+            "cql_protocol.types.vectors": "VectorType",
+            "cql_protocol.types.wrappers": (
+                "EMPTY_TYPE CustomType EmptyType FrozenType ReversedType"
+            ),
+        },
+    )
 
 __all__ = [
     "CqlType",

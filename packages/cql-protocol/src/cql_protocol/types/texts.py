@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cql_protocol.types.base import Reader
     from cql_protocol.types.options import ReadOptions
 
-__all__ = ["ASCII", "BLOB", "TEXT", "BytesType"]
+__all__ = ["ASCII", "BLOB", "TEXT", "VARCHAR", "BytesType"]
 
 
 class _TextType(SimpleType):
@@ -80,3 +80,4 @@ class _AsciiType(_TextType):
 ASCII = _AsciiType(0x01, "ascii", "AsciiType")
 BLOB = _BlobType(0x03, "blob", "BytesType")
 TEXT = _TextType(0x0D, "text", "UTF8Type")
+VARCHAR = TEXT

@@ -1,0 +1,51 @@
+"""Faces of packages that load a module only when somebody asks for what is in it.
+
+A program that connects and runs a query needs a part of the library; what it never touches
+should cost it nothing. So the ``__init__`` of a package with many modules tells what is where::
+
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "cql_protocol.values.date": "Date",
+            "cql_protocol.values.sentinels": "EMPTY UNSET",
+        },
+    )
+
+and ``from cql_protocol.values import Date`` loads the module ``date`` then, once. Type checkers
+do not follow this; for them the same names stand in imports under ``TYPE_CHECKING``.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["lazily"]
+
+
+def lazily(
+    face: str, places: Mapping[str, str]
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` for the module called `face`.
+
+    `places` maps the name of a module to the names that `face` shows of it, separated by spaces.
+    """
+    modules = {name: module for module, names in places.items() for name in names.split()}
+
+    def load(name: str) -> object:
+        module = modules.get(name)
+        if module is None:
+            raise AttributeError(f"module {face!r} has no attribute {name!r}", name=name)
+        found = getattr(import_module(module), name)
+        setattr(sys.modules[face], name, found)
+        return found
+
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[face]), *modules})
+
+    return load, names
