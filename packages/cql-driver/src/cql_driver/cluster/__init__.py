@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from cql_driver.cluster.cluster import Cluster
 from cql_driver.cluster.configuration import ControlConnectionQueryFallback
+from cql_driver.cluster.hosts import SchemaAgreementScope
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, ExecutionProfile, ProfileManager
 from cql_driver.cluster.response import ResponseFuture
 from cql_driver.cluster.results import NotConditional, ResultSet
@@ -42,6 +43,7 @@ __all__ = [
     "QueryExhausted",
     "ResponseFuture",
     "ResultSet",
+    "SchemaAgreementScope",
     "Session",
     "SessionShutdown",
     "UserTypeDoesNotExist",

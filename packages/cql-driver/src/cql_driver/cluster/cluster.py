@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from cql_driver.cluster.configuration import Configuration
+from cql_driver.cluster.hosts import ClusterHosts
 from cql_driver.cluster.profiles import (
     ExecutionProfile,
     ProfileManager,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Cluster"]
 
 
-class Cluster(Configuration):
+class Cluster(ClusterHosts, Configuration):
     """A cluster of Cassandra or ScyllaDB nodes, and how to talk to it.
 
     Making one does nothing but check its parameters (`Configuration` describes them);
@@ -358,11 +359,6 @@ class Cluster(Configuration):
         """Ask the cluster for its nodes now; raises what goes wrong."""
         engine = self._running("refresh_nodes")
         engine.runtime.run(engine.control.refresh_nodes(force_token_rebuild))
-
-    def _running(self, what: str) -> Engine:
-        if self._engine is None:
-            raise SessionShutdown(f"{what}: the cluster is not connected")
-        return self._engine
 
 
 def _attributes(value: Any) -> dict[str, Any]:

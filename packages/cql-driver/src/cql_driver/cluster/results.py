@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import InvalidArgument, QueryExhausted
@@ -10,7 +11,7 @@ from cql_protocol.errors import DriverException
 from cql_protocol.messages import RawRows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from cql_driver.cluster.response import ResponseFuture
     from cql_driver.cluster.session import Session
@@ -62,10 +63,16 @@ class ResultSet:
 
     @property
     def current_rows(self) -> Any:
-        """The rows of the current page, as the row factory made them; [] when there are none."""
+        """The rows of the current page, as the row factory made them; [] when there are none.
+
+        Where they are a mapping (see `cql_driver.protocol`), that is the one item of a list.
+        """
         rows = self._rows
         if rows is None:
             rows = self._session.decode_page(self._execution)
+            if isinstance(rows, Mapping):
+                # All rows of the page in one, as the handler for numpy has it.
+                rows = [rows]
             self._rows = rows if rows is not None else []
             if self._session.prefetch_pages and self._next is None and self.has_more_pages:
                 self._next = self._session.start_next_page(self._execution)
@@ -152,7 +159,11 @@ class ResultSet:
 
     def __bool__(self) -> bool:
         """Say whether the current page has rows."""
-        return bool(self.current_rows)
+        rows = self.current_rows
+        if isinstance(rows, list):
+            return bool(rows)
+        response = self._execution.outcome  # what a row factory made has a truth of its own
+        return isinstance(response, RawRows) and response.row_count > 0
 
     def _materialize(self, what: str) -> list[Any]:
         """Fetch everything, once, for who wants to use the result as a list."""
@@ -172,8 +183,8 @@ class ResultSet:
 
     def __getitem__(self, i: Any) -> Any:
         """Return a row by its number, or rows by a slice; fetches every page but for row 0."""
-        if i == 0 and not self._started and self.current_rows:
-            return self.current_rows[0]
+        if i == 0 and not self._started and self:
+            return self.one()
         return self._materialize("indexing a result")[i]
 
     def __eq__(self, other: object) -> bool:

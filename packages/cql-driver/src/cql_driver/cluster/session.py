@@ -6,7 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from cql_driver.cluster.attributes import CheckedAttributes
 from cql_driver.cluster.decoding import PageDecoder
+from cql_driver.cluster.hosts import SessionHosts
 from cql_driver.cluster.legacy import LegacyAttributes
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.cluster.requests import RequestFactory, profile_of
@@ -15,6 +17,7 @@ from cql_driver.cluster.results import result_of
 from cql_driver.core.execution import Execution
 from cql_driver.encoder import Encoder
 from cql_driver.errors import InvalidArgument, InvalidArgumentType, QueryExhausted
+from cql_driver.protocol import ProtocolHandler
 from cql_driver.query import PreparedStatement, SimpleStatement, dict_factory
 from cql_protocol.enums import ConsistencyLevel
 from cql_protocol.identifiers import escape_name
@@ -28,13 +31,12 @@ if TYPE_CHECKING:
     from cql_driver.core.runtime import Runtime
     from cql_driver.core.sessions import SessionPools
     from cql_driver.pools.host import Host
-    from cql_driver.pools.pool import HostPool
     from cql_protocol.messages import ColumnSpec
 
 __all__ = ["Session"]
 
 
-class Session(LegacyAttributes):
+class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
     """Connections to the nodes of a cluster, and the calls that run statements on them.
 
     Made by `Cluster.connect`; one session serves a whole application and any number of
@@ -61,7 +63,7 @@ class Session(LegacyAttributes):
     use_client_timestamp: bool = True
     max_trace_wait: float = 2.0
     prefetch_pages: bool = False
-    client_protocol_handler: Any = None
+    client_protocol_handler: Any = ProtocolHandler
 
     def __init__(
         self, cluster: Cluster, hosts: Iterable[Host] = (), keyspace: str | None = None
@@ -212,12 +214,24 @@ class Session(LegacyAttributes):
         self.prepare(query, keyspace=keyspace)
 
     def execute_concurrent(
-        self, statements_and_parameters: Iterable[tuple[Any, Any]], *args: Any, **kwargs: Any
+        self,
+        statements_and_parameters: Iterable[tuple[Any, Any]],
+        concurrency: int = 100,
+        raise_on_first_error: bool = True,
+        results_generator: bool = False,
+        execution_profile: Any = EXEC_PROFILE_DEFAULT,
     ) -> Any:
         """Run many statements at once, see `cql_driver.concurrent.execute_concurrent`."""
         from cql_driver.concurrent import execute_concurrent
 
-        return execute_concurrent(self, statements_and_parameters, *args, **kwargs)
+        return execute_concurrent(
+            self,
+            statements_and_parameters,
+            concurrency,
+            raise_on_first_error,
+            results_generator,
+            execution_profile,
+        )
 
     def execute_concurrent_with_args(
         self, statement: Any, parameters: Iterable[Any], *args: Any, **kwargs: Any
@@ -307,32 +321,6 @@ class Session(LegacyAttributes):
         pools = self._pools
         return self.cluster.revive(self) if pools is None else pools
 
-    @property
-    def _runtime(self) -> Runtime:
-        return self.pools.engine.runtime
-
-    @property
-    def hosts(self) -> list[Host]:
-        """The hosts this session has pools for."""
-        return [pool.host for pool in self.get_pools()]
-
-    def get_pools(self) -> list[HostPool]:
-        """Return the pools, one for each host in use."""
-        return [] if self._pools is None else list(self._pools.pools.values())
-
-    def get_pool_state(self) -> dict[Host, dict[str, Any]]:
-        """Return for each host how many connections are open, busy and orphaned."""
-        return {pool.host: pool.state() for pool in self.get_pools()}
-
-    def update_created_pools(self) -> None:
-        """Have pools for just those hosts that the load-balancing policies allow now."""
-        self._runtime.dispatch(self.pools.engine.update_pools)
-
-    def wait_for_schema_agreement(self, wait_time: float | None = None, scope: Any = None) -> bool:
-        """Wait until all nodes that are up have the same schema; return whether they do."""
-        control = self.pools.engine.control
-        return bool(self._runtime.run(control.wait_for_schema_agreement(wait_time)))
-
     def submit(self, fn: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         """Have the driver's loop call the function soon; it must not block."""
         self._runtime.call_soon_threadsafe(lambda: fn(*args, **kwargs))
@@ -410,9 +398,9 @@ class Session(LegacyAttributes):
         """Return the rows of a page as the row factory makes them; None without rows."""
         handler = self.client_protocol_handler
         self._follow_metadata(execution)
-        if handler is not None:
-            return handler.decode_page(self._decoder, execution)
-        return self._decoder.rows(execution)
+        if handler is ProtocolHandler:
+            return self._decoder.rows(execution)
+        return handler.decode_page(self._decoder, execution)
 
     def raw_rows(self, execution: Execution) -> list[tuple[Any, ...]]:
         """Return the rows of a page as tuples."""
@@ -477,10 +465,16 @@ class Session(LegacyAttributes):
         """Return the rows of a query on the traces, each a dict."""
         profile = self.execution_profile_clone_update(
             EXEC_PROFILE_DEFAULT,
-            row_factory=dict_factory,
             consistency_level=ConsistencyLevel.LOCAL_ONE if consistency is None else consistency,
         )
-        return list(self.execute(query, parameters, timeout=timeout, execution_profile=profile))
+        result = self.execute(query, parameters, timeout=timeout, execution_profile=profile)
+        rows: list[dict[str, Any]] = []
+        while True:  # past the session's protocol handler, which may make anything of rows
+            execution = result._execution
+            rows += dict_factory(result.column_names or (), self.raw_rows(execution))
+            if not result.has_more_pages:
+                return rows
+            result.fetch_next_page()
 
     def _pause(self, seconds: float) -> None:
         time.sleep(seconds)

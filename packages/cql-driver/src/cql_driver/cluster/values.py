@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
+from cql_driver.pools.host import Host
 from cql_protocol.enums import ProtocolVersion
 from cql_protocol.errors import PluginError
 
@@ -16,6 +17,7 @@ __all__ = [
     "checked_callable",
     "checked_compression",
     "checked_count",
+    "checked_host",
     "checked_instance",
     "checked_protocol_version",
     "checked_seconds",
@@ -41,6 +43,15 @@ def checked_count(name: str, value: Any, low: int, high: int) -> int:
         raise InvalidArgumentType(f"{name}={value!r} is not an int")
     if not low <= value <= high:
         raise InvalidArgument(f"{name}={value!r}: it can be {low:,} to {high:,}")
+    return value
+
+
+def checked_host(name: str, value: Any) -> Host:
+    """Return a `Host`; raise for anything else, such as its address."""
+    if not isinstance(value, Host):
+        raise InvalidArgumentType(
+            f"{name}={value!r} is not a Host: take one of cluster.metadata.all_hosts()"
+        )
     return value
 
 

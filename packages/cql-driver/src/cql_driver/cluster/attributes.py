@@ -1,0 +1,74 @@
+"""What each attribute of a session may be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.cluster.values import checked_bool, checked_count, checked_instance, checked_seconds
+from cql_driver.errors import InvalidArgumentType
+from cql_driver.protocol import ProtocolHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["CheckedAttributes"]
+
+_INT32_MAX = 2**31 - 1
+
+
+class CheckedAttributes:
+    """Checks attributes when they are set, so that what is wrong is not found requests later."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        check = _CHECKS.get(name)
+        if check is not None:
+            value = check(name, value)
+        object.__setattr__(self, name, value)
+
+
+def _fetch_size(name: str, value: Any) -> int | None:
+    """Return a number of rows, or None for no paging."""
+    return None if value is None else checked_count(name, value, 1, _INT32_MAX)
+
+
+def _timestamps(name: str, value: Any) -> Any:
+    if value is not None and (isinstance(value, type) or not callable(value)):
+        raise InvalidArgumentType(
+            f"{name}={value!r}: give an object that returns microseconds since the epoch when it "
+            "is called, such as MonotonicTimestampGenerator(), or None"
+        )
+    return value
+
+
+def _handler(name: str, value: Any) -> Any:
+    if value is None:
+        return ProtocolHandler
+    if not callable(getattr(value, "decode_page", None)):
+        raise InvalidArgumentType(
+            f"{name}={value!r} has no method decode_page: derive it from "
+            "cql_driver.protocol.ProtocolHandler"
+        )
+    check_supported = getattr(value, "check_supported", None)
+    if check_supported is not None:
+        check_supported()
+    return value
+
+
+def _encoder(name: str, value: Any) -> Any:
+    methods = ("cql_encode_all_types",)
+    return checked_instance(name, value, methods, "cql_driver.encoder.Encoder()", none=False)
+
+
+def _trace_wait(name: str, value: Any) -> Any:
+    return checked_seconds(name, value, none=False)
+
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "client_protocol_handler": _handler,
+    "default_fetch_size": _fetch_size,
+    "encoder": _encoder,
+    "max_trace_wait": _trace_wait,
+    "prefetch_pages": checked_bool,
+    "timestamp_generator": _timestamps,
+    "use_client_timestamp": checked_bool,
+}
