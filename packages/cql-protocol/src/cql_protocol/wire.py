@@ -8,11 +8,12 @@ below; they refuse what does not fit into the notation before anything is sent.
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from cql_protocol.errors import LocalProtocolError, RemoteProtocolError
 from cql_protocol.values import UNSET
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,7 @@ _short = Struct(">H")
 _int = Struct(">i")
 _long = Struct(">q")
 _unpack_short = _short.unpack_from
-_unpack_int = _int.unpack_from
+unpack_int = _int.unpack_from
 _unpack_long = _long.unpack_from
 
 NULL = b"\xff\xff\xff\xff"
@@ -69,7 +70,7 @@ class Reader:
 
     def integer(self) -> int:
         """Read a signed [int] of four bytes."""
-        value: int = _unpack_int(self.data, self.take(4, "[int]"))[0]
+        value: int = unpack_int(self.data, self.take(4, "[int]"))[0]
         return value
 
     def long(self) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 from cql_protocol.connection.base import (
     DEFAULT_MAX_FRAME_SIZE,
     HEADER_SIZE,
     Connection,
+    pack_header,
     unpack_header,
 )
 from cql_protocol.connection.states import State, after_request, after_response
@@ -24,12 +24,16 @@ from cql_protocol.errors import (
 from cql_protocol.messages import Event, Request, Response, Startup, Supported, opcodes
 from cql_protocol.messages.base import Record
 from cql_protocol.messages.codec import decode_response
-from cql_protocol.messages.opcodes import FLAG_BETA, FLAG_CUSTOM_PAYLOAD, FLAG_TRACING
+from cql_protocol.messages.opcodes import FLAG_BETA, FLAG_CUSTOM_PAYLOAD, FLAG_TRACING, RESULT
+from cql_protocol.messages.results import decode_plain_result
 from cql_protocol.streams import MAX_STREAMS, ORPHAN, StreamTable
 from cql_protocol.wire import write_bytes_map
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from cql_protocol.streams import Receiver
 
@@ -139,7 +143,12 @@ class ClientConnection(Connection):
     ) -> bytes:
         """Do as `send`, but return the bare frame: `wrap` those that leave together."""
         opcode = request.opcode
-        following = after_request(self.state, opcode)
+        following = self.state
+        compressor = dialect = None
+        if following is not State.READY or opcode not in _ANY_TIME:
+            following = after_request(following, opcode)
+            if isinstance(request, Startup):
+                compressor, dialect = self._agreed(request)
         body = request.encode(self.dialect)
         flags = self._beta_flag
         if tracing:
@@ -147,19 +156,19 @@ class ClientConnection(Connection):
         if custom_payload is not None:
             flags |= FLAG_CUSTOM_PAYLOAD
             body = self._payload(opcode, custom_payload) + body
-        compressor = dialect = None
-        if isinstance(request, Startup):
-            compressor, dialect = self._agreed(request)
         if receiver is None:
             receiver = _Queue(self._events)
         stream = self.streams.take(receiver)
         try:
-            frame = self._frame(0, flags, stream, opcode, body)
+            if self.compressor is None and len(body) <= self.max_frame_size:
+                frame = pack_header(self.dialect.version, flags, stream, opcode, len(body)) + body
+            else:
+                frame = self._frame(0, flags, stream, opcode, body)
         except BaseException:
             self.streams.release(stream)
             raise
-        if isinstance(receiver, _Queue):
-            receiver.stream = stream
+        if receiver.__class__ is _Queue:
+            receiver.stream = stream  # type: ignore[attr-defined]
         if dialect is not None:
             self.compressor, self.dialect = compressor, dialect
         self.state = following
@@ -239,8 +248,17 @@ class ClientConnection(Connection):
             receiver = release(stream) if stream >= 0 else None
             if receiver is ORPHAN:
                 continue
-            if self.state is State.CLOSED:
+            state = self.state
+            if state is State.CLOSED:
                 return
+            if opcode == RESULT and not flags and receiver is not None and state is State.READY:
+                # What a busy connection carries: the same as below, by the shortest way.
+                try:
+                    response: Any = decode_plain_result(data[start:end], self.dialect)
+                except DriverException as exc:
+                    response = exc
+                self._tell(receiver, stream, response)
+                continue
             self._handle(receiver, stream, flags, opcode, data[start:end])
             if self._segments_in is not segmented:
                 # READY or AUTHENTICATE has just ended the part without segments.
@@ -340,3 +358,5 @@ def _refuses_version(message: str) -> bool:
 
 
 _COMMON = (opcodes.RESULT, opcodes.ERROR)
+_ANY_TIME = frozenset((opcodes.QUERY, opcodes.PREPARE, opcodes.EXECUTE, opcodes.BATCH))
+"""Requests that change nothing in the state of a connection that is ready."""

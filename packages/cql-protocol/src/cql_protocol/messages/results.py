@@ -6,17 +6,25 @@ decodes them, when and into what it likes (`cql_protocol.rows`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
 from cql_protocol.errors import RemoteProtocolError
 from cql_protocol.messages import opcodes
 from cql_protocol.messages.base import Response
 from cql_protocol.messages.events import SchemaChange
-from cql_protocol.messages.metadata import PreparedMetadata, ResultMetadata
-from cql_protocol.wire import Reader, pack_int, write_bytes, write_short_bytes, write_string
+from cql_protocol.messages.metadata import NO_METADATA, PreparedMetadata, ResultMetadata
+from cql_protocol.wire import (
+    Reader,
+    pack_int,
+    unpack_int,
+    write_bytes,
+    write_short_bytes,
+    write_string,
+)
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, ClassVar
 
     from cql_protocol.dialect import Dialect
     from cql_protocol.rows import RowDecoder
@@ -28,6 +36,7 @@ __all__ = [
     "SchemaChangeResult",
     "SetKeyspaceResult",
     "VoidResult",
+    "decode_plain_result",
     "decode_result",
 ]
 
@@ -242,3 +251,49 @@ def decode_result(reader: Reader, dialect: Dialect) -> Result:
     if decode is None:
         raise RemoteProtocolError(f"RESULT of unknown kind {kind}")
     return decode(reader, dialect)
+
+
+_VOID_BODY = pack_int(VOID)
+_SKIPPED = pack_int(ROWS) + pack_int(NO_METADATA)
+_REMEMBERED = 512
+_ALIKE = 8
+_KEY = slice(4, 28)
+"""Flags, column count and the first names: no description of columns worth knowing is shorter."""
+
+_plain: dict[bytes, tuple[tuple[bytes, ResultMetadata], ...]] = {}
+"""Descriptions of columns by their first bytes: the bytes up to the rows, and what they say."""
+
+
+def decode_plain_result(body: bytes, dialect: Dialect) -> Result:
+    """Do as `decode_result` with the body of a frame that carries nothing else.
+
+    A description of columns that was met before is known by its bytes, where no paging state
+    stands in the middle of it; then its object is the same each time.
+    """
+    if body == _VOID_BODY:
+        return VoidResult()
+    for known, metadata in _plain.get(body[_KEY], ()):
+        if body.startswith(known):
+            start = len(known) + 4
+            count = unpack_int(body, start - 4)[0] if start <= len(body) else -1
+            if count >= 0 and count * metadata.column_count * 4 <= len(body) - start:
+                return RawRows(metadata, count, body, start)
+    if body.startswith(_SKIPPED) and len(body) >= 16:
+        columns, count = unpack_int(body, 8)[0], unpack_int(body, 12)[0]
+        if columns > 0 and 0 <= count * columns * 4 <= len(body) - 16:
+            return RawRows(ResultMetadata(column_count=columns), count, body, 16)
+    result = decode_result(Reader(body), dialect)
+    if result.__class__ is RawRows:
+        _remember(body, result)  # type: ignore[arg-type]
+    return result
+
+
+def _remember(body: bytes, rows: RawRows) -> None:
+    metadata = rows.metadata
+    end = rows.offset - 4
+    plain = metadata.paging_state is None and metadata.new_metadata_id is None
+    if plain and end >= _KEY.stop and metadata.column_count:
+        if len(_plain) >= _REMEMBERED:
+            _plain.clear()
+        key = body[_KEY]
+        _plain[key] = ((body[:end], metadata), *_plain.get(key, ()))[:_ALIKE]
