@@ -41,11 +41,15 @@ PLUGIN_PLACES = {
     ("cql_driver.auth.sasl", "puresasl"),
     ("cql_driver.metrics.opentelemetry", "opentelemetry"),
     ("cql_driver.metrics.prometheus", "prometheus_client"),
+    ("cql_driver.protocol", "numpy"),
     ("cql_protocol.compression.lz4", "lz4"),
     ("cql_protocol.compression.snappy", "cramjam"),
     ("cql_protocol.geo", "geomet"),
 }
-"""Third-party libraries, each with the module or package that an extra of its own serves."""
+"""Third-party libraries, each with the module or package that an extra of its own serves.
+
+numpy has no extra: who wants arrays has it.
+"""
 
 LAZY_IN_PROTOCOL = {"importlib.metadata"}
 """What costs too much to be imported with cql_protocol, and is looked at only when asked for."""
