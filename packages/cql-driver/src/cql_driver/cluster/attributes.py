@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.cluster.values import checked_bool, checked_count, checked_instance, checked_seconds
 from cql_driver.errors import InvalidArgumentType
 from cql_driver.protocol import ProtocolHandler
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["CheckedAttributes"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.addresses import checked_port
 from cql_driver.cluster.values import (
     checked_bool,
@@ -17,8 +15,11 @@ from cql_driver.cluster.values import (
 )
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     Check = Callable[[str, Any], Any]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from threading import RLock
-from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from cql_driver.cluster.configuration import Configuration
@@ -29,8 +28,11 @@ from cql_driver.runtimes import make_runtime
 from cql_protocol.errors import OperationTimedOut
 from cql_protocol.types import ReadOptions
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from cql_driver.core.observers import Observer
     from cql_driver.core.runtime import Runtime

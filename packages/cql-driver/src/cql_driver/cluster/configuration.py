@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from cql_driver.cluster.checks import CHECKS
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET, ExecutionProfile
@@ -21,16 +20,20 @@ from cql_driver.timestamps import MonotonicTimestampGenerator
 from cql_protocol.enums import ProtocolVersion
 from cql_protocol.errors import UnsupportedOperation
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, Unpack
     from uuid import UUID
 
+    from cql_driver.cluster.options import Options
     from cql_driver.cluster.profiles import ProfileManager
     from cql_driver.connection import EndPoint
     from cql_driver.core.observers import Observer
     from cql_driver.core.runtime import Runtime
 
-__all__ = ["Configuration", "ControlConnectionQueryFallback", "Options"]
+__all__ = ["Configuration", "ControlConnectionQueryFallback"]
 
 
 class ControlConnectionQueryFallback:
@@ -42,35 +45,6 @@ class ControlConnectionQueryFallback:
     """Where no pool has a connection."""
     SkipPoolCreation = "skip_pool_creation"
     """Always: sessions open no connections of their own."""
-
-
-class Options(TypedDict, total=False):
-    """Parameters of `Cluster` that other drivers do not have; all by keyword."""
-
-    reactor: str | None
-    """The event loop: ``"selector"``, or the name of a plugin."""
-    background_thread: bool
-    """False: no thread; heartbeats and callbacks come only while a caller waits."""
-    reconnect_after_fork: bool
-    """Connect anew in a forked child, instead of raising `ForkedError`."""
-    observers: Sequence[Observer]
-    """Who watches requests and connections, see `cql_driver.metrics`."""
-    connections_per_host: int
-    """Connections of a session to each node, 1."""
-    max_connections_per_host: int
-    """How many there may become when they are full, 4."""
-    max_requests_per_connection: int
-    """Requests in flight on one connection, 2048; beyond, they wait."""
-    max_waiting_requests: int
-    """Requests of a session that may wait, 65,536; beyond, `ClientOverloaded`."""
-    overload: str
-    """``"wait"``, or ``"raise"`` to have `ClientOverloaded` at once when all are full."""
-    orphan_threshold: int
-    """Unanswered timed-out requests above which a connection is replaced, 1024."""
-    prepared_cache_size: int
-    """Prepared statements that are remembered, 5000."""
-    runtime: Runtime | None
-    """An event loop made by the caller, which starts and stops it; for tests."""
 
 
 class Configuration:
@@ -186,10 +160,10 @@ class Configuration:
 
     def _configure(self, given: dict[str, Any], options: Options) -> None:
         for name in options:
-            if name not in Options.__annotations__:
+            if name not in OPTIONS:
                 raise InvalidArgumentType(
                     f"Cluster has no parameter {name!r}; beside those of its signature there are: "
-                    f"{', '.join(Options.__annotations__)}"
+                    f"{', '.join(OPTIONS)}"
                 )
         self._given_runtime = options.pop("runtime", None)
         _refuse_unsupported(given)
@@ -336,6 +310,13 @@ _DEFAULTS: dict[str, Any] = {
     "orphan_threshold": Settings.orphan_threshold,
     "prepared_cache_size": Settings.prepared_cache_size,
 }
+
+OPTIONS = (
+    *("reactor", "background_thread", "reconnect_after_fork", "observers"),
+    *_DEFAULTS,
+    "runtime",
+)
+"""The names in `Options`."""
 
 
 def _refuse_unsupported(given: dict[str, Any]) -> None:

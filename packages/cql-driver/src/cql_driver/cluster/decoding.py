@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.query.messages import BoundExecute
 from cql_protocol.errors import ProtocolViolation
 from cql_protocol.messages import RawRows
 from cql_protocol.rows import RowDecoder
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from cql_driver.core.execution import Execution
     from cql_protocol.messages import ColumnSpec

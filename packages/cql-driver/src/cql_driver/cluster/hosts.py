@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.addresses import checked_port
 from cql_driver.cluster.values import checked_count, checked_host, checked_seconds
 from cql_driver.connection import DefaultEndPoint, EndPoint
@@ -15,8 +13,11 @@ from cql_driver.pools.host import Host
 from cql_driver.query import PreparedStatement
 from cql_protocol.errors import UnsupportedOperation
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
     from uuid import UUID
 
     from cql_driver.cluster.profiles import ProfileManager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
 from cql_driver.core.options import RequestOptions
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.logs import get_logger
@@ -19,8 +17,11 @@ from cql_driver.policies import (
 from cql_driver.query import named_tuple_factory
 from cql_protocol.enums import ConsistencyLevel
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, Final
 
     from cql_driver.pools.host import Host
 

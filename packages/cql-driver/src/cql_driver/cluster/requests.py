@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.cluster.profiles import NOT_SET, ExecutionProfile, checked_timeout
 from cql_driver.core.execution import Execution
 from cql_driver.core.options import ticks
@@ -22,8 +20,11 @@ from cql_driver.query import (
 from cql_driver.query.checks import check_custom_payload
 from cql_driver.query.markers import marker_style
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from cql_driver.cluster.session import Session
 
@@ -172,7 +173,7 @@ class RequestFactory:
         self, execution: Execution, texts: Any, parameters: Any, paging_state: bytes | None
     ) -> None:
         session = self.session
-        engine = session.pools.engine
+        execution.arm()
         try:
             if isinstance(texts, BatchStatement):
                 for index, text, keyspace in texts.entries_to_prepare():
@@ -187,7 +188,7 @@ class RequestFactory:
         except Exception as exc:  # noqa: BLE001 - it is the request's outcome
             execution.resolve(exc)
             return
-        if engine.closed is None or not execution.done:
+        if not execution.done:
             execution.start()
 
     def _add_details(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from _thread import allocate_lock
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.cluster.results import ResultSet
 from cql_driver.errors import InvalidArgument, InvalidArgumentType, QueryExhausted
@@ -12,8 +11,11 @@ from cql_driver.query import QueryTrace
 from cql_protocol.enums import ConsistencyLevel
 from cql_protocol.messages import RawRows
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
     from uuid import UUID
 
     from cql_driver.cluster.session import Session
@@ -50,6 +52,7 @@ class ResponseFuture:
         "_lock",
         "_traces",
         "execution",
+        "launched",
         "session",
     )
 
@@ -57,6 +60,8 @@ class ResponseFuture:
         self.session = session
         self.execution = execution
         """The request, or of a paged one the page that was asked for last."""
+        self.launched = False
+        """Whether it was started for nobody in particular to wait for."""
         self._callbacks: list[Callback] = []
         self._errbacks: list[Callback] = []
         self._traces: list[UUID] = []
@@ -159,7 +164,8 @@ class ResponseFuture:
             callbacks = list(self._errbacks if failed else self._callbacks)
         if callbacks:
             self.session.call_user(self._call, execution, callbacks)
-        self.session.attended()
+        if self.launched:
+            self.session.attended()
 
     def _call(self, execution: Execution, callbacks: list[Callback]) -> None:
         argument = execution.outcome
@@ -195,6 +201,7 @@ class ResponseFuture:
         execution = self.session.next_page(before)
         execution.complete = self._completed
         self.execution = execution
+        self.launched = True
         self.session.launch(execution)
 
     # --- about the request -----------------------------------------------------------------------

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import InvalidArgument, QueryExhausted
 from cql_protocol.errors import DriverException
 from cql_protocol.messages import RawRows
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Any
 
     from cql_driver.cluster.response import ResponseFuture
     from cql_driver.cluster.session import Session
@@ -132,9 +134,11 @@ class ResultSet:
 
     def __iter__(self) -> Iterator[Any]:
         rows = self.current_rows
-        if self._all or (not self.has_more_pages and not self._started):
+        if self._all or (not self.has_more_pages and self._iterator is None):
             return iter(rows)
-        self._iterator = self._pages()
+        if self._iterator is None:
+            self._iterator = self._pages()
+        # As with any iterator, what was begun goes on: no row comes twice.
         return self
 
     def _pages(self) -> Iterator[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from cql_driver.cluster.attributes import CheckedAttributes
@@ -22,8 +21,11 @@ from cql_driver.query import PreparedStatement, SimpleStatement, dict_factory
 from cql_protocol.enums import ConsistencyLevel
 from cql_protocol.identifiers import escape_name
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
     from cql_driver.cluster.cluster import Cluster
     from cql_driver.cluster.profiles import ExecutionProfile
@@ -181,6 +183,7 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
         future = ResponseFuture(self, execution)
         if self._listeners:
             self._tell_listeners(future)
+        future.launched = True
         self._dispatch(execution, start)
         return future
 

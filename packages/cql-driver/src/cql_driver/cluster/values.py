@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.pools.host import Host
 from cql_protocol.enums import ProtocolVersion
 from cql_protocol.errors import PluginError
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
 __all__ = [
     "checked_bool",

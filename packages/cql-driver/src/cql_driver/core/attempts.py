@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from cql_driver.core.execution import Execution
     from cql_driver.core.link import Link
@@ -44,6 +45,7 @@ class Details:
 
     __slots__ = (
         "agreed",
+        "armed",
         "attempt_started_at",
         "attempted",
         "attempts",
@@ -66,6 +68,7 @@ class Details:
 
     def __init__(self) -> None:
         self.agreed = True
+        self.armed = False
         self.attempt_started_at = 0.0
         self.attempted: list[Host] = []
         self.attempts = 0

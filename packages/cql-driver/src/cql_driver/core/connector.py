@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
-
 from cql_driver.core.link import Link
 from cql_driver.core.procedures import within
 from cql_driver.errors import ConnectionException, ProtocolError
@@ -30,7 +28,11 @@ from cql_protocol.messages import (
     Supported,
 )
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
     from cql_driver.core.runtime import Address, Runtime
     from cql_driver.core.settings import Settings
     from cql_driver.pools.host import Host

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
 from cql_driver.errors import ConnectionBusy, ConnectionShutdown, NoConnectionsAvailable
 from cql_protocol.enums import ConsistencyLevel
 from cql_protocol.errors import (
@@ -18,9 +16,13 @@ from cql_protocol.errors import (
     Unavailable,
     WriteTimeout,
 )
+from cql_protocol.messages.base import Record
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, Final
 
 __all__ = ["FINISH", "IGNORE", "NEXT_HOST", "REPREPARE", "SAME_HOST", "Decision", "decide"]
 
@@ -36,12 +38,15 @@ REPREPARE: Final = 4
 """Prepare the statement on this host, then try again there."""
 
 
-class Decision(NamedTuple):
+class Decision(Record):
     """What to do, at which consistency level (None: as before), after how many seconds."""
 
-    action: int
-    consistency: int | None = None
-    delay: float = 0.0
+    __slots__ = ("action", "consistency", "delay")
+
+    def __init__(self, action: int, consistency: int | None = None, delay: float = 0.0) -> None:
+        self.action = action
+        self.consistency = consistency
+        self.delay = delay
 
 
 _FINISH = Decision(FINISH)

@@ -8,7 +8,6 @@ the runtime may touch it, nobody else.
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.control import ControlConnection, HostRegistry
 from cql_driver.core.attempts import Attempt
@@ -25,8 +24,11 @@ from cql_driver.policies import HostDistance
 from cql_driver.query import BatchStatement, BoundStatement
 from cql_protocol.errors import DriverException, OperationTimedOut, PreparedQueryNotFound
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
     from cql_driver.core.link import Link
     from cql_driver.core.observers import ObserverGroup
@@ -215,7 +217,8 @@ class Engine:
     def connections_for(self, host: Host) -> int:
         """Return how many connections a session has to the host; 0 for none at all."""
         distance = self.distance(host)
-        if distance == HostDistance.IGNORED:
+        skipped = self.settings.control_connection_query_fallback == "skip_pool_creation"
+        if skipped or distance == HostDistance.IGNORED:
             return 0
         return 1 if distance == HostDistance.REMOTE else self.settings.connections_per_host
 

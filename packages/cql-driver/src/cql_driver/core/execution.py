@@ -10,8 +10,6 @@ procedure runs), or done. The engine's sweep looks into all three for deadlines.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.core.attempts import Attempt, Details
 from cql_driver.core.procedures import spawn
 from cql_driver.core.recovery import Recovery
@@ -26,8 +24,11 @@ from cql_driver.logs import get_logger
 from cql_protocol.errors import DriverException, OperationTimedOut, StreamsExhausted
 from cql_protocol.messages import RawRows, SchemaChangeResult, SetKeyspaceResult, VoidResult
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from cql_driver.core.link import Link
     from cql_driver.core.options import RequestOptions
@@ -154,11 +155,12 @@ class Execution(Recovery):
             return
         if not engine.sweeping:
             engine.start_sweep()
+        if self.more is not None:
+            self._start_with_details(self.more)
+            return
         self.expires += engine.tick
         pick = self.options.pick
-        if self.more is not None:
-            self._start_with_details()
-        elif pick is not None:
+        if pick is not None:
             host = pick(session.keyspace, self.statement)
             if host is not None:
                 pool = session.pools.get(host.key)
@@ -182,9 +184,21 @@ class Execution(Recovery):
         else:
             self.advance()
 
-    def _start_with_details(self) -> None:
-        more = self.details()
+    def arm(self) -> None:
+        """Have the time run before there is something to send: while it is being prepared."""
         engine = self.session.engine
+        if not engine.sweeping:
+            engine.start_sweep()
+        self.details().armed = True
+        self.expires += engine.tick
+        self.park()
+
+    def _start_with_details(self, more: Details) -> None:
+        engine = self.session.engine
+        if more.armed:
+            self.unpark()
+        else:
+            self.expires += engine.tick
         if more.observed and engine.observers.request_started is not None:
             engine.observers.request_started(self)
         self.advance()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.core.options import NEVER
 from cql_driver.core.runtime import Pending
 from cql_driver.errors import ConnectionShutdown
@@ -12,8 +10,11 @@ from cql_protocol.connection import Answer, ReceiverFailed
 from cql_protocol.errors import DriverException, OperationTimedOut, RemoteProtocolError
 from cql_protocol.messages import Event, Options
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from cql_driver.core.runtime import Runtime, Transport
     from cql_driver.pools.host import Host

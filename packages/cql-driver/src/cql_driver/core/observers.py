@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import InvalidArgumentType
 from cql_driver.logs import get_logger
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from cql_driver.pools.host import Host
 

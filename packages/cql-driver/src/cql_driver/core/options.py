@@ -5,10 +5,11 @@ Deadlines are counted in ticks of the engine, so that arming one costs an additi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from cql_driver.pools.host import Host
 

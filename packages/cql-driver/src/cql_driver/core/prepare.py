@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.procedures import gather, spawn
 from cql_driver.core.runtime import Pending
@@ -23,8 +22,11 @@ from cql_protocol.errors import (
 )
 from cql_protocol.messages import Prepare, PreparedResult
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from cql_driver.core.engine import Engine
     from cql_driver.core.link import Link

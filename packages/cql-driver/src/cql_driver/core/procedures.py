@@ -6,23 +6,24 @@ it awaits is done, right where that happens; there is no scheduler behind it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
-
 from cql_driver.core.runtime import Pending
 from cql_driver.errors import RequestCancelled
 from cql_protocol.errors import OperationTimedOut
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine, Iterable
+    from typing import Any, TypeVar
 
     from cql_driver.core.runtime import Runtime
 
+    _T = TypeVar("_T")
+
 __all__ = ["Procedure", "gather", "sleep", "spawn", "within"]
 
-_T = TypeVar("_T")
 
-
-class Procedure(Pending[_T]):
+class Procedure(Pending["_T"]):
     """A running procedure; itself a `Pending` of what the coroutine returns.
 
     Whatever the coroutine raises becomes its error; nothing is printed or lost, so somebody

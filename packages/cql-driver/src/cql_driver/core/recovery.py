@@ -6,16 +6,17 @@ on the same host, on the next, or beside the one that is still out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.core import decide as verdict
 from cql_driver.core.decide import decide
 from cql_driver.core.procedures import spawn
 from cql_driver.core.runtime import Waitable
 from cql_protocol.messages import VoidResult
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from cql_driver.core.attempts import Details
     from cql_driver.core.link import Link
@@ -42,7 +43,6 @@ class Recovery(Waitable):
     statement: Any
 
     if TYPE_CHECKING:
-
         # What `Execution` has.
         def advance(self) -> None: ...  # noqa: D102
         def details(self) -> Details: ...  # noqa: D102

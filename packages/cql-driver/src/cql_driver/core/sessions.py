@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 from cql_driver.core.connector import use_keyspace
 from cql_driver.core.procedures import gather, spawn
@@ -11,6 +10,8 @@ from cql_driver.core.runtime import Pending
 from cql_driver.errors import ClientOverloaded, SessionShutdown, no_host
 from cql_driver.logs import get_logger
 from cql_driver.pools.pool import HostPool
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from cql_driver.core.engine import Engine
@@ -109,12 +110,12 @@ class SessionPools:
             )
         else:
             self.waiting.append(execution)
-            for link in self.links():
-                link.on_data = self.drain
+            if len(self.waiting) == 1:
+                self._watch_links()
 
     def drain(self) -> None:
         """Send what waits, as far as there is room."""
-        if self._draining:
+        if self._draining or not self.waiting:
             return
         self._draining = True
         try:
@@ -130,9 +131,13 @@ class SessionPools:
                     break
         finally:
             self._draining = False
-        if not waiting:
-            for link in self.links():
-                link.on_data = None
+        self._watch_links()
+
+    def _watch_links(self) -> None:
+        """Have links tell of answers, which free places, while something waits for one."""
+        hook = self.drain if self.waiting else None
+        for link in self.links():
+            link.on_data = hook
 
     # --- keyspaces -----------------------------------------------------------------------------
 
@@ -175,7 +180,8 @@ class SessionPools:
             return
         self.closed = error or SessionShutdown("the session is shut down: make a new one")
         waiting, self.waiting = list(self.waiting), deque()
-        for execution in waiting:
+        parked = [each for each in list(self.engine.parked) if each.session is self]
+        for execution in (*waiting, *parked):
             execution.resolve(self.closed)
         for pool in list(self.pools.values()):
             pool.close(self.closed)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from _thread import allocate_lock
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import ConnectionException, InvalidArgument, InvalidArgumentType
 from cql_driver.logs import get_logger
 from cql_protocol.errors import DriverException
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Hashable, Mapping
+    from typing import Any
 
     from cql_driver.connection import EndPoint
 

@@ -14,14 +14,16 @@ The keys are those of ``ssl.wrap_socket``, which Python has no more:
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
+    from typing import Any
 
 __all__ = ["checked_options", "context_of_options"]
 

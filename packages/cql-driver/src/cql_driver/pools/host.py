@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from itertools import count
 from threading import RLock
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import InvalidArgument
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
     from uuid import UUID
 
     from cql_protocol import ShardingInfo

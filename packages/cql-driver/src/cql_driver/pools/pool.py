@@ -7,16 +7,17 @@ to tell it to. Events only make it try at once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.core.procedures import Procedure
 from cql_driver.core.runtime import Pending
 from cql_driver.errors import NoConnectionsAvailable, SessionShutdown
 from cql_driver.logs import get_logger
 from cql_protocol.errors import DriverException
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from cql_driver.core.link import Link
     from cql_driver.core.sessions import SessionPools
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["HostPool"]
 
 log = get_logger("cql_driver.pool")
+
+_LEAST_DELAY = 0.05
+"""Seconds between two tries, even where the policy has none."""
 
 
 class HostPool:
@@ -187,6 +191,8 @@ class HostPool:
         self.session.engine.connect_failed(self.host, error, self.all_links)
         if not self.first.done:
             self.first.set_error(error)
+        # What waits for this host alone has nothing to wait for any more.
+        self.session.drain()
 
     async def _back_off(self) -> bool:
         """Sleep until the next try is due; return False when there shall be none."""
@@ -200,7 +206,7 @@ class HostPool:
             log.warning("the reconnection policy gives up on %s", self.host)
             return False
         self._nap = Pending()
-        timer = engine.runtime.call_later(delay, self._nap.set_result, None)
+        timer = engine.runtime.call_later(max(delay, _LEAST_DELAY), self._nap.set_result, None)
         try:
             await self._nap
         finally:
@@ -224,6 +230,7 @@ class HostPool:
         self.last_error = error
         self.session.engine.link_closed(self.host, error, self.all_links)
         self.fill()
+        self.session.drain()
 
     def replace(self, link: Link) -> None:
         """Open another connection in place of this one, which ends when its requests have."""
