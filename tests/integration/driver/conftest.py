@@ -1,0 +1,48 @@
+"""Fixtures for tests of the driver on real nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cql_driver.cluster import Session
+from tests.cassandra import ClusterOptions
+from tests.integration.driver.support import connected, in_flight, keyspace_of, new_name, until
+
+if TYPE_CHECKING:
+    from tests.cassandra import Cluster as Nodes
+    from tests.cassandra import ClusterPool
+
+THREE = ClusterOptions(nodes=3)
+"""The three nodes that all modules here share."""
+
+
+@pytest.fixture(scope="module")
+def module_session(cassandra: Nodes) -> Iterator[Session]:
+    """This module's session with the one node, in a keyspace of its own."""
+    with connected(cassandra) as session, keyspace_of(session, 1):
+        yield session
+
+
+@pytest.fixture
+def session(module_session: Session) -> Iterator[Session]:
+    """The module's session; the test must leave nothing in flight."""
+    yield module_session
+    until(lambda: in_flight(module_session) == 0, "no request in flight after the test")
+
+
+@pytest.fixture
+def table(session: Session) -> Iterator[str]:
+    """A table of the test's own: ``k`` int, ``v`` text."""
+    name = new_name()
+    session.execute(f"CREATE TABLE {name} (k int PRIMARY KEY, v text)")
+    yield name
+    session.execute(f"DROP TABLE IF EXISTS {name}")
+
+
+@pytest.fixture
+def three(clusters: ClusterPool) -> Nodes:
+    """Three nodes, all up; a test that takes one down need not bring it back."""
+    return clusters.get(THREE)
