@@ -344,9 +344,6 @@ class StandInEngine:
         assert self.metadata.get_host(old_endpoint) is not host
         self._note("moved", host, old_endpoint.address)
 
-    def schema_changed(self, change: Any) -> None:
-        self.calls.append(("schema", change.target, change.keyspace))
-
     def pools_try(self, host: Host) -> None:
         self._note("try", host)
 

@@ -115,7 +115,6 @@ def test_schema_events() -> None:
     for _ in range(4):
         engine.tell(SchemaChange("CREATED", "KEYSPACE", "new"))
     engine.tell(SchemaChange("CREATED", "TABLE", "new", "t"))
-    assert engine.calls == [("schema", "KEYSPACE", "new")] * 4 + [("schema", "TABLE", "new")]
     engine.world.run_for(3)
     assert engine.count("system_schema.keyspaces") == 2
     assert "new" in engine.metadata.keyspaces

@@ -6,13 +6,14 @@ are lost, late, doubled or out of order do no harm.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.control.turns import Debounced, run_in_background
 from cql_protocol.messages import SchemaChange, StatusChange, TopologyChange
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from typing import Any
 
     from cql_driver.core.engine import Engine
     from cql_driver.core.runtime import Pending
@@ -60,10 +61,9 @@ class EventHandler:
         elif isinstance(event, StatusChange):
             if settings.status_event_refresh_window >= 0:
                 self._status_changed(event)
-        elif isinstance(event, SchemaChange) and settings.schema_event_refresh_window >= 0:
-            if event.target == "KEYSPACE":
+        elif isinstance(event, SchemaChange) and event.target == "KEYSPACE":
+            if settings.schema_event_refresh_window >= 0:
                 self._keyspaces.trigger(settings.schema_event_refresh_window)
-            engine.schema_changed(event)
 
     def cancel(self) -> None:
         """Forget what was to be done."""

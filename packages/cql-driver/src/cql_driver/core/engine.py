@@ -27,7 +27,7 @@ from cql_protocol.errors import DriverException, OperationTimedOut, PreparedQuer
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from cql_driver.core.link import Link
@@ -82,7 +82,6 @@ class Engine:
         """Whether policies know the hosts; before that they are not told of changes."""
         self.tick = 0
         self.sweeping = False
-        self.on_schema_change: Callable[[SchemaChange], object] | None = None
         self._sweep_timer: Timer | None = None
         self._heartbeat_timer: Timer | None = None
 
@@ -322,9 +321,6 @@ class Engine:
         if not left and not self.has_connections(host) and host.signal_connection_failure(error):
             self.hosts.mark_down(host, str(error))
 
-    def timed_out(self, host: Host) -> None:
-        """A request to the host ran out of time."""
-
     def orphaned(self, link: Link) -> None:
         """A request was given up; replace a connection with too many of those."""
         if link.orphans > self.settings.orphan_threshold and link.host is not None:
@@ -373,14 +369,8 @@ class Engine:
         """
         agreed = await self.control.wait_for_schema_agreement(connection=link)
         execution.details().agreed = agreed
-        self.schema_changed(change)
         if change.target == "KEYSPACE":
             await self.control.refresh_keyspaces()
-
-    def schema_changed(self, change: SchemaChange) -> None:
-        """The schema changed, as an event or an answer tells."""
-        if self.on_schema_change is not None:
-            self.on_schema_change(change)
 
 
 def _sweep(engine: weakref.ref[Engine]) -> None:

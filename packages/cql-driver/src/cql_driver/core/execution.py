@@ -385,12 +385,9 @@ class Execution(Recovery):
         if more.observed and engine.observers.client_timed_out is not None:
             engine.observers.client_timed_out(self, self.host)
         in_flight = 0 if self.link is None else self.link.in_flight
-        host = self.host
-        if host is not None:
-            engine.timed_out(host)
         self.resolve(
             OperationTimedOut(
-                dict(more.errors), last_host=host, timeout=self.timeout, in_flight=in_flight
+                dict(more.errors), last_host=self.host, timeout=self.timeout, in_flight=in_flight
             )
         )
 
