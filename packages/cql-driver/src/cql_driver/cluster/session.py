@@ -225,7 +225,7 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
         execution_profile: Any = EXEC_PROFILE_DEFAULT,
     ) -> Any:
         """Run many statements at once, see `cql_driver.concurrent.execute_concurrent`."""
-        from cql_driver.concurrent import execute_concurrent
+        from cql_driver.cluster.concurrency import execute_concurrent
 
         return execute_concurrent(
             self,
@@ -240,7 +240,7 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
         self, statement: Any, parameters: Iterable[Any], *args: Any, **kwargs: Any
     ) -> Any:
         """Run one statement with many values, see `cql_driver.concurrent`."""
-        from cql_driver.concurrent import execute_concurrent_with_args
+        from cql_driver.cluster.concurrency import execute_concurrent_with_args
 
         return execute_concurrent_with_args(self, statement, parameters, *args, **kwargs)
 

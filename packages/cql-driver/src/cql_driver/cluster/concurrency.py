@@ -1,0 +1,233 @@
+"""Concurrent execution: a window of statements in flight, moved on by the caller's thread."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT
+from cql_driver.cluster.results import result_of
+from cql_driver.core.runtime import Waitable
+from cql_driver.errors import InvalidArgument, InvalidArgumentType
+from cql_protocol.errors import DriverException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from cql_driver.cluster.session import Session
+    from cql_driver.core.execution import Execution
+
+__all__ = ["ExecutionResult", "execute_concurrent", "execute_concurrent_with_args"]
+
+
+class ExecutionResult(tuple[bool, Any]):
+    """What became of one statement: ``(success, result_or_exc)``.
+
+    `result_or_exc` is a `ResultSet`, or the exception when `success` is False.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, success: bool, result_or_exc: Any) -> ExecutionResult:  # noqa: D102
+        return tuple.__new__(cls, (success, result_or_exc))
+
+    @property
+    def success(self) -> bool:
+        """Whether the statement was carried out."""
+        return self[0]
+
+    @property
+    def result_or_exc(self) -> Any:
+        """The `ResultSet`, or the exception."""
+        return self[1]
+
+    def __repr__(self) -> str:
+        return f"ExecutionResult(success={self[0]!r}, result_or_exc={self[1]!r})"
+
+
+def execute_concurrent(
+    session: Session,
+    statements_and_parameters: Iterable[tuple[Any, Any]],
+    concurrency: int = 100,
+    raise_on_first_error: bool = True,
+    results_generator: bool = False,
+    execution_profile: Any = EXEC_PROFILE_DEFAULT,
+) -> list[ExecutionResult] | Iterator[ExecutionResult]:
+    """Run statements, at most `concurrency` at a time, and return their results in order.
+
+    `statements_and_parameters` gives pairs of a statement (anything `Session.execute` takes) and
+    its parameters or None. It is read as places become free, so it may be endless.
+
+    Returns a list, or with `results_generator` an iterator that runs the statements while it is
+    read: it holds no more than `concurrency` results, so memory stays constant. Each statement has
+    the time-out of its execution profile.
+
+    With `raise_on_first_error` the first error is raised; what is in flight then goes on, and
+    nothing more is started. Otherwise errors are among the results, as
+    ``(False, exception)``.
+
+    Example::
+
+        results = execute_concurrent(session, [(insert, (1, "a")), (select, None)])
+    """
+    window = _Window(session, concurrency, raise_on_first_error, execution_profile)
+    items = _checked(statements_and_parameters)
+    if results_generator:
+        return window.stream(items)
+    return window.collect(items)
+
+
+def execute_concurrent_with_args(
+    session: Session, statement: Any, parameters: Iterable[Any], *args: Any, **kwargs: Any
+) -> list[ExecutionResult] | Iterator[ExecutionResult]:
+    """Run one statement with each of `parameters`; the rest is that of `execute_concurrent`.
+
+    Example::
+
+        select = session.prepare("SELECT name FROM users WHERE id = ?")
+        rows = [r.result_or_exc.one() for r in
+                execute_concurrent_with_args(session, select, [(1,), (2,)], concurrency=50)]
+    """
+    if isinstance(parameters, (str, bytes)) or not hasattr(parameters, "__iter__"):
+        raise InvalidArgumentType(
+            f"parameters is a {type(parameters).__name__}: give the parameters of each execution, "
+            "a list of tuples for instance"
+        )
+    return execute_concurrent(
+        session, ((statement, values) for values in parameters), *args, **kwargs
+    )
+
+
+def _checked(statements_and_parameters: Any) -> Iterator[Any]:
+    if isinstance(statements_and_parameters, (str, bytes)) or not hasattr(
+        statements_and_parameters, "__iter__"
+    ):
+        raise InvalidArgumentType(
+            f"statements_and_parameters is a {type(statements_and_parameters).__name__}: give "
+            "pairs of a statement and its parameters, [(statement, values), ...]"
+        )
+    return iter(statements_and_parameters)
+
+
+class _Failed:
+    """Stands for an execution that could not even be made."""
+
+    __slots__ = ("done", "outcome")
+
+    def __init__(self, error: BaseException) -> None:
+        self.done = True
+        self.outcome = error
+
+
+class _Window:
+    """Keeps a number of executions in flight.
+
+    The caller's thread makes executions and reads results; `finished` counts on the loop. Each
+    round of the caller starts what there is room for, and ends when something has finished.
+    """
+
+    __slots__ = (
+        "_ended",
+        "_failed",
+        "_finished",
+        "_round",
+        "_started",
+        "concurrency",
+        "profile",
+        "raises",
+        "session",
+    )
+
+    def __init__(self, session: Session, concurrency: int, raises: bool, profile: Any) -> None:
+        if isinstance(concurrency, bool) or not isinstance(concurrency, int):
+            raise InvalidArgumentType(f"concurrency={concurrency!r} is not an int")
+        if concurrency < 1:
+            raise InvalidArgument(f"concurrency={concurrency}: at least one must be in flight")
+        self.session = session
+        self.concurrency = concurrency
+        self.raises = raises
+        self.profile = session.profile(profile)
+        self._started = 0
+        self._finished = 0
+        self._ended = False
+        """Whether nothing more shall be started."""
+        self._failed: BaseException | None = None
+        self._round: Waitable | None = None
+
+    # --- on the loop -------------------------------------------------------------------------
+
+    def finished(self, execution: Execution) -> None:
+        """An execution is done."""
+        self._finished += 1
+        if self.raises and isinstance(execution.outcome, BaseException) and self._failed is None:
+            self._failed = execution.outcome
+        if self._round is not None:
+            self._round.finish()
+
+    def _start(self, round_: Waitable, seen: int, starts: list[Callable[[], object]]) -> None:
+        self._round = round_
+        for start in starts:
+            start()
+        if self._finished != seen:
+            round_.finish()
+
+    # --- in the caller's thread --------------------------------------------------------------
+
+    def collect(self, items: Iterator[Any]) -> list[ExecutionResult]:
+        """Run everything and return the results in order."""
+        executions: list[Any] = []
+        while self._go_on(items, executions):
+            if self._failed is not None:
+                raise self._failed
+        if self._failed is not None:
+            raise self._failed
+        return [self._result(execution) for execution in executions]
+
+    def stream(self, items: Iterator[Any]) -> Iterator[ExecutionResult]:
+        """Run everything and give the results in order, as they become known."""
+        executions: deque[Any] = deque()
+        going = True
+        while going or executions:
+            if going:
+                going = self._go_on(items, executions, len(executions))
+            if self._failed is not None:
+                raise self._failed
+            while executions and executions[0].done:
+                yield self._result(executions.popleft())
+
+    def _go_on(self, items: Iterator[Any], executions: Any, held: int = 0) -> bool:
+        """Start what there is room for and wait until something is done; False at the end."""
+        seen = self._finished
+        room = self.concurrency - max(self._started - seen, held)
+        starts: list[Callable[[], object]] = []
+        make = self.session.request
+        while len(starts) < room and not self._ended:
+            try:
+                statement, parameters = next(items)
+            except StopIteration:
+                self._ended = True
+                break
+            try:
+                execution, start = make(statement, parameters, self.profile)
+            except DriverException as exc:
+                executions.append(_Failed(exc))
+                if self.raises:
+                    self._failed = exc
+                    self._ended = True
+                continue
+            execution.complete = self.finished
+            executions.append(execution)
+            starts.append(start)
+        self._started += len(starts)
+        if self._started == seen:
+            return not self._ended
+        round_ = Waitable()
+        runtime = self.session.pools.engine.runtime
+        runtime.perform(lambda: self._start(round_, seen, starts), round_)
+        return not self._ended or self._started > self._finished
+
+    def _result(self, execution: Any) -> ExecutionResult:
+        outcome = execution.outcome
+        if isinstance(outcome, BaseException):
+            return ExecutionResult(False, outcome)
+        return ExecutionResult(True, result_of(self.session, execution))
