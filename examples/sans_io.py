@@ -5,7 +5,8 @@ one connection, reads them back page by page, and prints what it found and how f
 
     python examples/sans_io.py 127.0.0.1 --rows 30000
 
-This is what the library looks like without a driver: no pool, no retries, no time-outs.
+This is what the protocol's library looks like without the driver: no pool, no retries, no
+time-outs. `driver_demo.py` is the other one.
 """
 
 from __future__ import annotations
@@ -36,11 +37,25 @@ from cql_protocol import (
 from cql_protocol.messages import Request, Supported
 
 sys.path.insert(0, str(Path(__file__).parent))
-from flights import COLUMNS, INSERT, TABLE, read_flights
+from flights import Flight, read_flights
+from show import run
 
 WINDOW = 256
 PAGE_SIZE = 5000
 READ_SIZE = 1 << 18
+
+TABLE = """
+    CREATE TABLE IF NOT EXISTS {keyspace}.flights (
+        origin text, month int, day int, carrier text, flight int, sched_dep_time int,
+        dest text, tailnum text, dep_delay int, arr_delay int, air_time int, distance int,
+        time_hour timestamp,
+        PRIMARY KEY ((origin, month), day, carrier, flight, sched_dep_time)
+    )"""
+COLUMNS = Flight._fields
+INSERT = (
+    f"INSERT INTO {{keyspace}}.flights ({', '.join(COLUMNS)}) "
+    f"VALUES ({', '.join('?' * len(COLUMNS))})"
+)
 
 
 class Client:
@@ -145,7 +160,7 @@ def read_back(client: Client, keyspace: str) -> tuple[int, int, dict[str, list[i
     return rows, pages, delays
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> int:
     """Parse the arguments, do the work, print the table and the rates."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("host", nargs="?", default="127.0.0.1")
@@ -154,7 +169,7 @@ def main() -> None:
     parser.add_argument("--version", type=int, default=5, choices=(3, 4, 5))
     parser.add_argument("--compression", default="lz4", choices=("none", "lz4", "snappy"))
     parser.add_argument("--keyspace", default="sans_io")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     compression = False if options.compression == "none" else options.compression
     client = Client(options.host, options.port, options.version, compression)
     begin = time.perf_counter()
@@ -172,7 +187,8 @@ def main() -> None:
         print(f"{origin:<6}{len(values):>12,}{mean:>8.1f} min{late:>12.1%}")
     if written != read:
         raise SystemExit(f"{written} rows were written, but {read} were read")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))
