@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from cql_driver.cluster.values import checked_bool, checked_count, checked_instance, checked_seconds
+from cql_driver.cluster.values import (
+    checked_bool,
+    checked_count,
+    checked_instance,
+    checked_seconds,
+    checked_timestamps,
+)
 from cql_driver.errors import InvalidArgumentType
 from cql_driver.protocol import ProtocolHandler
 
@@ -30,15 +36,6 @@ class CheckedAttributes:
 def _fetch_size(name: str, value: Any) -> int | None:
     """Return a number of rows, or None for no paging."""
     return None if value is None else checked_count(name, value, 1, _INT32_MAX)
-
-
-def _timestamps(name: str, value: Any) -> Any:
-    if value is not None and (isinstance(value, type) or not callable(value)):
-        raise InvalidArgumentType(
-            f"{name}={value!r}: give an object that returns microseconds since the epoch when it "
-            "is called, such as MonotonicTimestampGenerator(), or None"
-        )
-    return value
 
 
 def _handler(name: str, value: Any) -> Any:
@@ -70,6 +67,6 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "encoder": _encoder,
     "max_trace_wait": _trace_wait,
     "prefetch_pages": checked_bool,
-    "timestamp_generator": _timestamps,
+    "timestamp_generator": checked_timestamps,
     "use_client_timestamp": checked_bool,
 }

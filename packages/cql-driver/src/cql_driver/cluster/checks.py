@@ -12,6 +12,7 @@ from cql_driver.cluster.values import (
     checked_protocol_version,
     checked_seconds,
     checked_sockopts,
+    checked_timestamps,
 )
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 
@@ -87,7 +88,7 @@ CHECKS: dict[str, Check] = {
         ("new_schedule",), "ExponentialReconnectionPolicy(1, 600)", none=False
     ),
     "conviction_policy_factory": _callable("a class such as SimpleConvictionPolicy"),
-    "timestamp_generator": _callable("a function that returns microseconds since the epoch"),
+    "timestamp_generator": checked_timestamps,
     "address_translator": _instance(("translate",), "IdentityTranslator()"),
     "endpoint_factory": _instance(("configure", "create"), "DefaultEndPointFactory()"),
     "application_info": _instance(("add_startup_options",), "ApplicationInfo(...)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Hashable
 from threading import RLock
 from uuid import uuid4
 
@@ -11,9 +12,11 @@ from cql_driver.cluster.hosts import ClusterHosts
 from cql_driver.cluster.profiles import (
     ExecutionProfile,
     ProfileManager,
+    checked_profile,
     checked_timeout,
 )
 from cql_driver.cluster.session import Session
+from cql_driver.cluster.values import checked_name
 from cql_driver.core.engine import Engine
 from cql_driver.core.observers import ObserverGroup
 from cql_driver.core.runtime import Waitable
@@ -92,12 +95,8 @@ class Cluster(ClusterHosts, Configuration):
         node was tried. Raises `NoHostAvailable` with each node's error when none can; what was
         opened is closed then, and `connect` can be called again.
         """
-        if keyspace is not None and (not isinstance(keyspace, str) or not keyspace):
-            raise InvalidArgumentType(f"keyspace={keyspace!r} is not the name of a keyspace")
-        if keyspace is not None and "\0" in keyspace:
-            raise InvalidArgument(
-                f"keyspace={keyspace!r} has a NUL in it: no keyspace is called so"
-            )
+        if keyspace is not None:
+            checked_name("keyspace", keyspace, "keyspace")
         with self._lock:
             engine = self._connected_engine()
             session = Session(self, (), keyspace)
@@ -223,8 +222,11 @@ class Cluster(ClusterHosts, Configuration):
         Waits `pool_wait_timeout` seconds for those connections, None without limit. Raises
         `OperationTimedOut` when they are not there by then; they are opened all the same.
         """
-        if not isinstance(profile, ExecutionProfile):
-            raise InvalidArgumentType(f"profile={profile!r} is not an ExecutionProfile")
+        checked_profile("profile", profile)
+        if not isinstance(name, Hashable):
+            raise InvalidArgumentType(
+                f"name={name!r} cannot be hashed, so no request could name it: give a str"
+            )
         checked_timeout("pool_wait_timeout", pool_wait_timeout)
         with self._lock:
             self.use_profiles("add_execution_profile")
@@ -284,9 +286,8 @@ class Cluster(ClusterHosts, Configuration):
 
         It is made with the fields as keywords, and its attributes are read by the fields' names.
         """
-        for name, value in (("keyspace", keyspace), ("user_type", user_type)):
-            if not isinstance(value, str) or not value:
-                raise InvalidArgumentType(f"{name}={value!r} is not a name")
+        checked_name("keyspace", keyspace, "keyspace")
+        checked_name("user_type", user_type, "user type")
         checked = klass
         if not callable(checked):
             raise InvalidArgumentType(f"klass={klass!r} cannot be called to make an object")

@@ -5,7 +5,14 @@ from __future__ import annotations
 import warnings
 
 from cql_driver.cluster.checks import CHECKS
-from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET, ExecutionProfile
+from cql_driver.cluster.profiles import (
+    EXEC_PROFILE_DEFAULT,
+    NOT_SET,
+    ExecutionProfile,
+    checked_profile,
+    checked_retry_policy,
+)
+from cql_driver.cluster.values import checked_instance
 from cql_driver.connection import (
     DRIVER_NAME,
     DRIVER_VERSION,
@@ -15,7 +22,11 @@ from cql_driver.connection import (
 from cql_driver.core.settings import Settings
 from cql_driver.core.tls import tls_settings
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
-from cql_driver.policies import ExponentialReconnectionPolicy, SimpleConvictionPolicy
+from cql_driver.policies import (
+    ExponentialReconnectionPolicy,
+    RetryPolicy,
+    SimpleConvictionPolicy,
+)
 from cql_driver.timestamps import MonotonicTimestampGenerator
 from cql_protocol.enums import ProtocolVersion
 from cql_protocol.errors import UnsupportedOperation
@@ -165,7 +176,9 @@ class Configuration:
                     f"Cluster has no parameter {name!r}; beside those of its signature there are: "
                     f"{', '.join(OPTIONS)}"
                 )
-        self._given_runtime = options.pop("runtime", None)
+        methods = ("start", "stop", "run", "perform")
+        runtime = options.pop("runtime", None)
+        self._given_runtime = checked_instance("runtime", runtime, methods, "an event loop")
         _refuse_unsupported(given)
         self._protocol_explicit = given["protocol_version"] is not NOT_SET
         if not self._protocol_explicit:
@@ -212,19 +225,16 @@ class Configuration:
                     "ExecutionProfile objects"
                 )
             for name, profile in profiles.items():
-                if not isinstance(profile, ExecutionProfile):
-                    raise InvalidArgumentType(
-                        f"execution_profiles[{name!r}]={profile!r} is not an ExecutionProfile"
-                    )
-                manager.profiles[name] = profile
+                manager.profiles[name] = checked_profile(f"execution_profiles[{name!r}]", profile)
             self._mode = "profiles"
         elif legacy:
             self._mode = "legacy"
         if EXEC_PROFILE_DEFAULT not in manager.profiles:
             policy = policies["load_balancing_policy"]
+            retry = checked_retry_policy("default_retry_policy", policies["default_retry_policy"])
             manager.profiles[EXEC_PROFILE_DEFAULT] = ExecutionProfile(
                 load_balancing_policy=NOT_SET if policy is None else policy,
-                retry_policy=policies["default_retry_policy"],
+                retry_policy=retry,
             )
 
     def use_legacy_configuration(self, what: str) -> None:
@@ -265,7 +275,8 @@ class Configuration:
     @default_retry_policy.setter
     def default_retry_policy(self, policy: Any) -> None:
         self.use_legacy_configuration("default_retry_policy")
-        self.profile_manager.default.retry_policy = policy
+        policy = checked_retry_policy("default_retry_policy", policy)
+        self.profile_manager.default.retry_policy = RetryPolicy() if policy is None else policy
 
     # --- for the engine --------------------------------------------------------------------------
 
@@ -343,7 +354,7 @@ def _refuse_unsupported(given: dict[str, Any]) -> None:
         given["timestamp_generator"] = MonotonicTimestampGenerator()
     if given["metadata_request_timeout"] is None:
         given["metadata_request_timeout"] = given["control_connection_timeout"]
-    if given["executor_threads"] != 2:
+    if CHECKS["executor_threads"]("executor_threads", given["executor_threads"]) != 2:
         warnings.warn(
             "executor_threads has no effect: this driver needs no thread pool",
             stacklevel=5,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cql_driver.cluster.values import MOST_SECONDS
 from cql_driver.core.options import RequestOptions
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.logs import get_logger
@@ -31,6 +32,8 @@ __all__ = [
     "ExecutionProfile",
     "ProfileManager",
     "checked_consistency",
+    "checked_profile",
+    "checked_retry_policy",
     "checked_timeout",
     "default_lbp_factory",
 ]
@@ -178,9 +181,27 @@ def checked_timeout(name: str, value: Any) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidArgumentType(f"{name}={value!r} is not a number of seconds, nor None")
-    if value < 0 or value != value:
-        raise InvalidArgument(f"{name}={value!r}: seconds cannot be negative; None means no limit")
+    if not 0 <= value <= MOST_SECONDS:
+        raise InvalidArgument(
+            f"{name}={value!r}: 0 to {MOST_SECONDS:,} seconds; None means no limit"
+        )
     return value
+
+
+def checked_profile(name: str, value: Any) -> ExecutionProfile:
+    """Return an `ExecutionProfile`; raise for its class and for anything else."""
+    if isinstance(value, type):
+        raise InvalidArgumentType(
+            f"{name} is the class {value.__name__}: give an object, ExecutionProfile(...)"
+        )
+    if not isinstance(value, ExecutionProfile):
+        raise InvalidArgumentType(f"{name}={value!r} is not an ExecutionProfile")
+    return value
+
+
+def checked_retry_policy(name: str, value: Any) -> Any:
+    """Return a retry policy or None; raise for its class and for anything else."""
+    return None if value is None else _CHECKS["retry_policy"](name, value)
 
 
 def _instance_of(cls: type, *methods: str) -> Callable[[str, Any], Any]:

@@ -13,11 +13,13 @@ from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.cluster.requests import RequestFactory, profile_of
 from cql_driver.cluster.response import ResponseFuture
 from cql_driver.cluster.results import result_of
+from cql_driver.cluster.values import checked_name
 from cql_driver.core.execution import Execution
 from cql_driver.encoder import Encoder
 from cql_driver.errors import InvalidArgument, InvalidArgumentType, QueryExhausted
 from cql_driver.protocol import ProtocolHandler
 from cql_driver.query import PreparedStatement, SimpleStatement, dict_factory
+from cql_driver.query.checks import check_custom_payload
 from cql_protocol.enums import ConsistencyLevel
 from cql_protocol.identifiers import escape_name
 
@@ -202,8 +204,9 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
         if not isinstance(query, str):
             hint = ": give its query_string" if isinstance(query, SimpleStatement) else ""
             raise InvalidArgumentType(f"query is a {type(query).__name__}, not a str{hint}")
-        if keyspace is not None and not isinstance(keyspace, str):
-            raise InvalidArgumentType(f"keyspace is a {type(keyspace).__name__}, not a str")
+        if keyspace is not None:
+            checked_name("keyspace", keyspace, "keyspace")
+        check_custom_payload(custom_payload)
         known = None if custom_payload else self.known_prepared(query, keyspace)
         if known is not None:
             return known
@@ -260,8 +263,7 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
 
         Returns when all do. Raises `InvalidRequest` when there is none of this name.
         """
-        if not isinstance(keyspace, str) or not keyspace:
-            raise InvalidArgumentType(f"keyspace={keyspace!r} is not the name of a keyspace")
+        checked_name("keyspace", keyspace, "keyspace")
         self.execute(f"USE {escape_name(keyspace)}")
 
     # --- profiles, listeners, types --------------------------------------------------------------

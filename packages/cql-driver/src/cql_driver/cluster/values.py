@@ -6,6 +6,7 @@ from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.pools.host import Host
 from cql_protocol.enums import ProtocolVersion
 from cql_protocol.errors import PluginError
+from cql_protocol.types.base import show
 
 TYPE_CHECKING = False
 
@@ -19,11 +20,18 @@ __all__ = [
     "checked_compression",
     "checked_count",
     "checked_host",
+    "checked_name",
+    "checked_timestamps",
     "checked_instance",
     "checked_protocol_version",
     "checked_seconds",
     "checked_sockopts",
 ]
+
+
+MOST_SECONDS = 10**9
+"""Thirty years; clocks and locks cannot wait for much longer."""
+_LONGEST_NAME = 65535
 
 
 def checked_seconds(name: str, value: Any, *, none: bool = True, negative: bool = False) -> Any:
@@ -34,7 +42,10 @@ def checked_seconds(name: str, value: Any, *, none: bool = True, negative: bool 
         also = ", nor None" if none else ""
         raise InvalidArgumentType(f"{name}={value!r} is not a number of seconds{also}")
     if value != value or (value < 0 and not negative):
-        raise InvalidArgument(f"{name}={value!r}: seconds cannot be negative")
+        raise InvalidArgument(f"{name}={value!r}: seconds cannot be negative, nor NaN")
+    if value > MOST_SECONDS:
+        also = "; None means no limit" if none else ""
+        raise InvalidArgument(f"{name}={value!r}: at most {MOST_SECONDS:,} seconds{also}")
     return value
 
 
@@ -44,6 +55,35 @@ def checked_count(name: str, value: Any, low: int, high: int) -> int:
         raise InvalidArgumentType(f"{name}={value!r} is not an int")
     if not low <= value <= high:
         raise InvalidArgument(f"{name}={value!r}: it can be {low:,} to {high:,}")
+    return value
+
+
+def checked_name(name: str, value: Any, what: str) -> str:
+    """Return the name of a keyspace or a type (`what`); raise for what can be none."""
+    if not isinstance(value, str):
+        raise InvalidArgumentType(f"{name}={show(value)} is not the name of a {what}: give a str")
+    if not value or "\0" in value:
+        how = "has a NUL in it" if value else "is empty"
+        raise InvalidArgument(f"{name}={show(value)} {how}: no name of a {what} can")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError as exc:
+        raise InvalidArgument(
+            f"{name}={show(value)} is not the name of a {what}: it cannot be written in UTF-8"
+        ) from exc
+    if size > _LONGEST_NAME:
+        raise InvalidArgument(f"{name}={show(value)} is too long for the name of a {what}")
+    return value
+
+
+def checked_timestamps(name: str, value: Any) -> Any:
+    """Return a generator of timestamps or None; raise for its class and for anything else."""
+    if value is not None and (isinstance(value, type) or not callable(value)):
+        given = f" is the class {value.__name__}" if isinstance(value, type) else f"={value!r}"
+        raise InvalidArgumentType(
+            f"{name}{given}: give an object that returns microseconds since the epoch when it is "
+            "called, such as MonotonicTimestampGenerator()"
+        )
     return value
 
 
@@ -136,6 +176,11 @@ def checked_sockopts(value: Any) -> tuple[tuple[Any, ...], ...]:
             raise InvalidArgument(
                 f"sockopts has {option!r}: each is a tuple (level, option, value), the arguments "
                 "of socket.setsockopt"
+            )
+        if not all(isinstance(part, int) for part in option[:2]):
+            raise InvalidArgumentType(
+                f"sockopts has {option!r}: in (level, option, value) the first two are ints, such "
+                "as socket.SOL_SOCKET and socket.SO_KEEPALIVE"
             )
         options.append(tuple(option))
     return tuple(options)

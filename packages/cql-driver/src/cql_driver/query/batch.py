@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.encoder import Encoder
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.query.bound import BoundStatement
@@ -16,8 +14,11 @@ from cql_protocol.enums import BatchType
 from cql_protocol.literals.markers import substitute
 from cql_protocol.messages import BatchEntry, QueryParameters
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     from cql_driver.query.statement import Parameters, Payload
     from cql_protocol.messages import Batch
@@ -148,7 +149,8 @@ class BatchStatement(Statement):
 
         Raises `InvalidArgument` when there are not as many of both, before any is added.
         """
-        statements, parameters = list(statements), list(parameters)
+        statements = _listed("statements", statements)
+        parameters = _listed("parameters", parameters)
         if len(statements) != len(parameters):
             raise InvalidArgument(
                 f"{len(statements)} statements, but parameters for {len(parameters)}: "
@@ -312,3 +314,9 @@ class BatchStatement(Statement):
 
     def _shown(self) -> str:
         return f"type={self.batch_type.name}, statements={len(self)}"
+
+
+def _listed(name: str, value: Any) -> list[Any]:
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        raise InvalidArgumentType(f"{name} is a list, not {type(value).__name__}")
+    return list(value)
