@@ -6,9 +6,10 @@ A plugin is an entry point of the group ``cql_driver.reactors`` whose object mak
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from cql_protocol.registry import Registry
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from cql_driver.core.runtime import Runtime

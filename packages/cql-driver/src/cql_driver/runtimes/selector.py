@@ -1,0 +1,303 @@
+"""`SelectorRuntime`: the loop that is built in. Blocking callers drive it themselves."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+from _thread import allocate_lock
+from time import monotonic
+
+from cql_driver.core.runtime import Pending, Waitable, release
+from cql_driver.logs import get_logger
+from cql_driver.runtimes.background import MOST_EVENTS, Shared, attend
+from cql_driver.runtimes.leader import LedRuntime
+from cql_driver.runtimes.poller import READ, WRITE, Waker, make_poller, sleep_at_most
+from cql_driver.runtimes.resolver import resolve
+from cql_driver.runtimes.tcp import Attempt
+from cql_driver.runtimes.timers import Timers
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Protocol
+
+    from cql_driver.core.runtime import Address, StreamProtocol, Timer, Transport
+    from cql_driver.core.tls import TlsSettings
+
+    class Handler(Protocol):
+        """What a watched descriptor belongs to."""
+
+        def on_readable(self) -> None: ...
+
+        def on_writable(self) -> None: ...
+
+    class Stream(Handler, Protocol):
+        """One that has a socket."""
+
+        def fail(self, error: BaseException) -> None: ...
+
+        def forget(self) -> None: ...
+
+
+__all__ = ["SelectorRuntime"]
+
+logger = get_logger("cql_driver.runtime")
+
+_STOP_PATIENCE = 5.0
+"""Seconds that `stop` waits for a leader that is held up by a callback."""
+
+_runtimes: weakref.WeakSet[SelectorRuntime] = weakref.WeakSet()
+
+
+class SelectorRuntime(LedRuntime):
+    """An event loop over epoll, or what the platform has, that its callers drive in turn.
+
+    With `background_thread` a daemon thread drives it while no caller does; without one,
+    heart-beats, events and callbacks come only while some caller waits for something.
+    """
+
+    name = "selector"
+
+    def __init__(self, *, background_thread: bool = True) -> None:
+        super().__init__()
+        self._with_thread = background_thread
+        self._thread: threading.Thread | None = None
+        self._timers = Timers()
+        self._handlers: dict[int, Handler] = {}
+        self.streams: set[Stream] = set()  # watched or not: what ends with the loop
+        self._lookups: set[Pending[list[Address]]] = set()
+        self._poll: Callable[[float, int], list[tuple[int, int]]] | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """Open what the loop needs and start its thread. A second call does nothing.
+
+        :raises SessionShutdown: it was stopped.
+        """
+        with self._guard:
+            if self.ended:
+                raise self._refusal()
+            if self._shared is not None:
+                return
+            waker = Waker()
+            poller = make_poller()
+            poller.register(waker.fd, READ)
+            self._handlers[waker.fd] = waker
+            self._shared = shared = Shared(poller, waker)
+            self._poll = poller.poll
+            _runtimes.add(self)
+            if self._with_thread:
+                self._thread = threading.Thread(
+                    target=attend,
+                    args=(shared, weakref.ref(self)),
+                    name="cql-driver-loop",
+                    daemon=True,
+                )
+                self._has_thread = True
+                self._thread.start()
+            self._free.append(None)
+
+    # --- one turn -----------------------------------------------------------------------------
+
+    def turn(self, deadline: float | None = None) -> None:
+        """Do one turn of the loop, sleeping until `deadline` at most. By the leader."""
+        timeout = self.before_poll(deadline)
+        events = self._poll(timeout, MOST_EVENTS)  # type: ignore[misc]
+        self._shared.sleeping = False  # type: ignore[union-attr]
+        self.after_poll(events)
+
+    def before_poll(self, deadline: float | None) -> float:
+        """Return how long to sleep, having announced it. By the leader.
+
+        Nothing is called here: it could make done what the leader waits for, who would then
+        sleep in vain.
+        """
+        timeout = -1.0
+        heap = self._timers.heap
+        if heap:
+            timeout = max(0.0, heap[0][0] - monotonic())
+        if deadline is not None:
+            left = max(0.0, deadline - monotonic())
+            timeout = left if timeout < 0 else min(left, timeout)
+        if self._users and not self._depth:
+            timeout = 0.0
+        # First say so, then look: who leaves a call does it the other way round.
+        self._shared.sleeping = True  # type: ignore[union-attr]
+        return 0.0 if self._ready else sleep_at_most(timeout)
+
+    def after_poll(self, events: list[tuple[int, int]]) -> None:
+        """Handle what the sleep gave. By the leader."""
+        handlers = self._handlers
+        for fd, mask in events:
+            handler = handlers.get(fd)
+            if handler is None:
+                continue  # closed by what came before in this turn
+            try:
+                if mask != WRITE:
+                    handler.on_readable()
+                if mask != READ:
+                    handler.on_writable()
+            except Exception:
+                logger.exception("The event loop failed on a connection")
+        heap = self._timers.heap
+        if heap:
+            self._timers.move_due(monotonic(), self._ready)
+        if self._ready:
+            self.run_ready()
+        if self._users and not self._depth:
+            self.run_users()
+
+    # --- for transports -----------------------------------------------------------------------
+
+    def watch(self, fd: int, handler: Handler, before: int, events: int) -> None:
+        """Have the handler called for `events`, of which it had those of `before` until now."""
+        if self._shared is None or events == before:
+            return
+        poller = self._shared.poller
+        if not before:
+            poller.register(fd, events)
+            self._handlers[fd] = handler
+        elif events:
+            poller.modify(fd, events)
+        else:
+            poller.unregister(fd)
+            self._handlers.pop(fd, None)
+
+    # --- what the core asks for ---------------------------------------------------------------
+
+    def call_later(self, delay: float, function: Callable[..., object], *args: Any) -> Timer:
+        """Call the function after `delay` seconds."""
+        return self._timers.add(monotonic() + delay, function, args)
+
+    def connect(
+        self,
+        address: Address,
+        protocol: StreamProtocol,
+        *,
+        tls: TlsSettings | None = None,
+        server_hostname: str | None = None,
+        sockopts: Sequence[tuple[Any, ...]] = (),
+        local_address: Address | None = None,
+    ) -> Pending[Transport]:
+        """Open a stream to `address`; the result comes right after `connection_made`."""
+        self._check()
+        attempt = Attempt(self, address, protocol, tls, server_hostname)
+        attempt.start(sockopts, local_address)
+        return attempt.pending
+
+    def resolve(self, host: str, port: int) -> Pending[list[Address]]:
+        """Look up a name; the result has at least one address, the error is an `OSError`."""
+        self._check()
+        pending = resolve(self, host, port)
+        if not pending.done:
+            self._lookups.add(pending)
+            pending.add_done_callback(self._lookups.discard)
+        return pending
+
+    def _check(self) -> None:
+        if self._stopping or self.ended or self._shared is None:
+            raise self._refusal()
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End the loop: streams are aborted, timers dropped, waiting threads get an error.
+
+        Any thread, the loop's own too. A second call does nothing. If the loop is held up by
+        a callback, this returns after some seconds, and the loop ends when it comes back.
+        """
+        with self._guard:
+            if self.ended or self._shared is None:
+                self.ended = True
+                return
+        if self.in_loop():
+            self._shut()
+            return
+        if sys.is_finalizing():
+            # No other thread runs any more, perhaps one that leads.
+            self._forget()
+            return
+        done = Waitable()
+        self.call_soon_threadsafe(self._shut_and_tell, done)
+        try:
+            self.wait(done, _STOP_PATIENCE)
+        except Exception:
+            if not self.ended:
+                raise
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(1.0)
+
+    def _shut_and_tell(self, done: Waitable) -> None:
+        self._shut()
+        done.finish()
+
+    def _shut(self) -> None:
+        if self.ended or self._shared is None:
+            return
+        self._stopping = True
+        why = ConnectionAbortedError("the event loop was stopped")
+        for stream in tuple(self.streams):
+            stream.fail(why)
+        for pending in tuple(self._lookups):
+            pending.set_error(why)
+        self._timers.clear()
+        self.settle()
+        self._timers.clear()
+        self.ended = True
+        self._shared.end()
+        self._shared.close()
+        self._drop_everything()
+        for waitable in tuple(self._followers):
+            release(waitable.waiter)
+
+    def _drop_everything(self) -> None:
+        self._free.clear()
+        self._ready.clear()
+        self._handlers.clear()
+        self.streams.clear()
+        self._lookups.clear()
+
+    def after_fork(self) -> None:
+        """Let go, in a forked child, of what belongs to the parent.
+
+        Descriptors are closed and nothing more: the epoll is shared, so to unregister here
+        would make the parent deaf.
+        """
+        self.forked = True
+        self._guard = allocate_lock()
+        self._followers.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Close all descriptors and call nobody."""
+        self.ended = True
+        self._owner = 0
+        self._users.clear()
+        self._timers.clear()
+        for stream in tuple(self.streams):
+            stream.forget()
+        self._drop_everything()
+        if self._shared is not None:
+            self._shared.close()
+
+    def __del__(self) -> None:
+        shared = getattr(self, "_shared", None)
+        if shared is None or self.ended:
+            return
+        if self._has_thread:
+            shared.end()
+        else:
+            shared.close()
+
+
+def _after_fork_in_child() -> None:
+    for runtime in tuple(_runtimes):
+        runtime.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
