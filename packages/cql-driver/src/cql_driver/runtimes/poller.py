@@ -6,37 +6,39 @@ import os
 import select
 import socket
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
-__all__ = ["READ", "WRITE", "EpollPoller", "Poller", "SelectorsPoller", "Waker", "make_poller"]
+    class Poller(Protocol):
+        """Watches file descriptors; a descriptor is registered while it wants at least one bit."""
+
+        def register(self, fd: int, events: int) -> None:
+            """Watch a descriptor that is not watched."""
+
+        def modify(self, fd: int, events: int) -> None:
+            """Watch it for other events."""
+
+        def unregister(self, fd: int) -> None:
+            """Watch it no more; before it is closed."""
+
+        def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+            """Sleep up to `timeout` seconds (< 0: without end) for pairs of descriptor and bits."""
+
+        def close(self) -> None:
+            """Give back what the kernel holds; other processes that share it keep theirs."""
+
+
+__all__ = ["READ", "WRITE", "EpollPoller", "SelectorsPoller", "Waker", "make_poller"]
 
 READ = 1
 WRITE = 4
 """The bits of epoll. What else a mask has (error, hang-up) concerns reading and writing."""
 
 _LONGEST = 86400.0  # seconds; longer sleeps overflow the milliseconds of some platforms
-
-
-class Poller(Protocol):
-    """Watches file descriptors; a descriptor is registered while it wants at least one bit."""
-
-    def register(self, fd: int, events: int) -> None:
-        """Watch a descriptor that is not watched."""
-
-    def modify(self, fd: int, events: int) -> None:
-        """Watch it for other events."""
-
-    def unregister(self, fd: int) -> None:
-        """Watch it no more; before it is closed."""
-
-    def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
-        """Sleep up to `timeout` seconds (< 0: without end) for pairs of descriptor and bits."""
-
-    def close(self) -> None:
-        """Give back what the kernel holds; other processes that share it keep theirs."""
 
 
 class EpollPoller:
