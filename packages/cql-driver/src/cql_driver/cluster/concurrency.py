@@ -10,6 +10,7 @@ from cql_driver.cluster.results import result_of
 from cql_driver.core.runtime import Waitable
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_protocol.errors import DriverException
+from cql_protocol.types.base import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -109,6 +110,16 @@ def _checked(statements_and_parameters: Any) -> Iterator[Any]:
     return iter(statements_and_parameters)
 
 
+def _pair(item: Any) -> tuple[Any, Any]:
+    """Return a statement and its parameters, given as a pair of another kind."""
+    if isinstance(item, (tuple, list)) and len(item) == 2:
+        return item[0], item[1]
+    raise InvalidArgumentType(
+        f"statements_and_parameters gave {show(item)}, which is no pair of a statement and its "
+        "parameters: give (statement, None) where there are none"
+    )
+
+
 class _Failed:
     """Stands for an execution that could not even be made."""
 
@@ -142,7 +153,11 @@ class _Window:
         if isinstance(concurrency, bool) or not isinstance(concurrency, int):
             raise InvalidArgumentType(f"concurrency={concurrency!r} is not an int")
         if concurrency < 1:
-            raise InvalidArgument(f"concurrency={concurrency}: at least one must be in flight")
+            raise InvalidArgument(f"concurrency={concurrency}: at least 1 must be in flight")
+        if not hasattr(session, "request"):
+            raise InvalidArgumentType(
+                f"session={session!r} is not a Session: give what cluster.connect() returned"
+            )
         self.session = session
         self.concurrency = concurrency
         self.raises = raises
@@ -203,10 +218,13 @@ class _Window:
         make = self.session.request
         while len(starts) < room and not self._ended:
             try:
-                statement, parameters = next(items)
+                item = next(items)
             except StopIteration:
                 self._ended = True
                 break
+            if item.__class__ is not tuple or len(item) != 2:
+                item = _pair(item)
+            statement, parameters = item
             try:
                 execution, start = make(statement, parameters, self.profile)
             except DriverException as exc:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cql_driver.addresses import checked_port
+from cql_driver.addresses import checked_address, checked_port
 from cql_driver.cluster.values import checked_count, checked_host, checked_seconds
 from cql_driver.connection import DefaultEndPoint, EndPoint
 from cql_driver.control.agreement import agree_among
@@ -194,7 +194,8 @@ class ClusterHosts:
         """
         engine = self._running("add_host")
         if not isinstance(endpoint, EndPoint):
-            endpoint = DefaultEndPoint(endpoint, checked_port(self.port))
+            address = checked_address(endpoint, "endpoint")
+            endpoint = DefaultEndPoint(address, checked_port(self.port))
         new = Host(endpoint, engine.settings.conviction_policy_factory, datacenter, rack, host_id)
         found: list[tuple[Host, bool]] = []
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from cql_driver.cluster.profiles import NOT_SET, ExecutionProfile, checked_timeout
+from cql_driver.cluster.values import checked_host
 from cql_driver.core.execution import Execution
 from cql_driver.core.options import ticks
 from cql_driver.core.procedures import spawn
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
-from cql_driver.pools.host import Host
 from cql_driver.query import (
     FETCH_SIZE_UNSET,
     BatchStatement,
@@ -19,6 +19,7 @@ from cql_driver.query import (
 )
 from cql_driver.query.checks import check_custom_payload
 from cql_driver.query.markers import marker_style
+from cql_protocol.types.base import show
 
 TYPE_CHECKING = False
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_driver.cluster.session import Session
+    from cql_driver.pools.host import Host
 
 __all__ = ["RequestFactory"]
 
@@ -66,6 +68,8 @@ class RequestFactory:
             statement = query
         else:
             statement, texts = self._statement(query, parameters)
+        if paging_state is not None:
+            _check_paging_state(paging_state, statement)
         if timeout is NOT_SET:
             timeout, allowed = options.timeout, options.ticks
         else:
@@ -85,7 +89,13 @@ class RequestFactory:
                 )
 
         payload = statement.custom_payload
-        if custom_payload or execute_as or trace or host is not None or payload:
+        if (
+            custom_payload is not None
+            or execute_as is not None
+            or trace
+            or host is not None
+            or payload
+        ):
             self._add_details(execution, payload, custom_payload, execute_as, trace, host)
         if pools.engine.watched:
             execution.observe()
@@ -131,13 +141,9 @@ class RequestFactory:
             if not len(query):
                 raise InvalidArgument("query is an empty batch: add statements to it before")
             return query, query if query.entries_to_prepare() else None
-        if isinstance(query, Statement):
+        if isinstance(query, Statement) and type(query).message is not Statement.message:
             return query, None
-        hint = ": decode it" if isinstance(query, (bytes, bytearray)) else ""
-        raise InvalidArgumentType(
-            f"query is a {type(query).__name__}, not a str, SimpleStatement, PreparedStatement, "
-            f"BoundStatement or BatchStatement{hint}"
-        )
+        raise InvalidArgumentType(_not_a_query(query))
 
     @staticmethod
     def _refuse(parameters: Any, what: str, remedy: str) -> None:
@@ -201,7 +207,9 @@ class RequestFactory:
         host: Host | None,
     ) -> None:
         more = execution.details()
-        more.tracing = bool(trace)
+        if not isinstance(trace, bool):
+            raise InvalidArgumentType(f"trace={trace!r} is neither True nor False")
+        more.tracing = trace
         if custom_payload is not None:
             check_custom_payload(custom_payload)
         merged = {**(payload or {}), **(custom_payload or {})}
@@ -213,11 +221,14 @@ class RequestFactory:
             merged[EXECUTE_AS] = execute_as.encode()
         more.custom_payload = merged or None
         if host is not None:
-            if not isinstance(host, Host):
-                raise InvalidArgumentType(
-                    f"host={host!r} is not a Host: take one of cluster.metadata.all_hosts()"
+            # Hosts are equal by end point: another cluster's stands for the same node of ours.
+            known = self.session.cluster.metadata.get_host(checked_host("host", host).endpoint)
+            if known is None:
+                raise InvalidArgument(
+                    f"host={host!r} is no host of this cluster: take one of "
+                    "cluster.metadata.all_hosts()"
                 )
-            more.pinned = host
+            more.pinned = known
 
     def page_after(self, execution: Execution, paging_state: bytes) -> Execution:
         """Return the execution of the next page: a plan and a deadline of its own."""
@@ -249,6 +260,27 @@ _CARRIED = (
     "custom_payload",
     "is_idempotent",
 )
+
+
+def _check_paging_state(paging_state: Any, statement: Statement) -> None:
+    if not isinstance(paging_state, bytes):
+        raise InvalidArgumentType(
+            f"paging_state={show(paging_state)} is not bytes: give what ResultSet.paging_state was"
+        )
+    if isinstance(statement, BatchStatement):
+        raise InvalidArgument("paging_state given with a batch, which has no pages: leave it out")
+
+
+def _not_a_query(query: Any) -> str:
+    """Return what is wrong with a statement that is none."""
+    kind = type(query)
+    if kind is type:
+        return f"query is the class {query.__name__}: give an object, {query.__name__}(...)"
+    hint = ": decode it" if kind in (bytes, bytearray) else ""
+    return (
+        f"query is a {kind.__name__}, not a str, SimpleStatement, PreparedStatement, "
+        f"BoundStatement or BatchStatement{hint}"
+    )
 
 
 def profile_of(profiles: Mapping[Any, ExecutionProfile], wanted: Any) -> ExecutionProfile:

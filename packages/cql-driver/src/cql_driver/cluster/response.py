@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
+from cql_driver.cluster.profiles import checked_consistency
 from cql_driver.cluster.results import ResultSet
+from cql_driver.cluster.values import checked_seconds
 from cql_driver.errors import InvalidArgument, InvalidArgumentType, QueryExhausted
 from cql_driver.logs import get_logger
 from cql_driver.query import QueryTrace
@@ -204,6 +206,11 @@ class ResponseFuture:
         self.launched = True
         self.session.launch(execution)
 
+    def page_came(self, execution: Execution) -> None:
+        """Take note of the next page, which a result has fetched."""
+        self.execution = execution
+        self._note_trace(execution)
+
     # --- about the request -----------------------------------------------------------------------
 
     @property
@@ -299,5 +306,7 @@ class ResponseFuture:
     def _get_trace(self, trace_id: UUID, max_wait: float | None, query_cl: int) -> QueryTrace:
         trace = QueryTrace(trace_id, self.session)
         wait = self.session.max_trace_wait if max_wait is None else max_wait
+        checked_seconds("max_wait", wait, none=False)
+        query_cl = checked_consistency("query_cl", query_cl)
         trace.populate(wait, query_cl=query_cl)
         return trace

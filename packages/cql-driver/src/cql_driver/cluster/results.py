@@ -125,8 +125,9 @@ class ResultSet:
         outcome = execution.outcome
         if isinstance(outcome, BaseException):
             raise outcome
-        if self._future is not None:
-            self._future.execution = execution
+        if getattr(outcome, "tracing_id", None) is not None or self._future is not None:
+            # Made of the page before, if it has to be made, so that it knows all traces.
+            self.response_future.page_came(execution)
         self._execution = execution
         self._rows = None
 

@@ -13,13 +13,13 @@ from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.cluster.requests import RequestFactory, profile_of
 from cql_driver.cluster.response import ResponseFuture
 from cql_driver.cluster.results import result_of
-from cql_driver.cluster.values import checked_name
+from cql_driver.cluster.values import checked_callable, checked_name, not_a_timestamp
 from cql_driver.core.execution import Execution
 from cql_driver.encoder import Encoder
 from cql_driver.errors import InvalidArgument, InvalidArgumentType, QueryExhausted
 from cql_driver.protocol import ProtocolHandler
 from cql_driver.query import PreparedStatement, SimpleStatement, dict_factory
-from cql_driver.query.checks import check_custom_payload
+from cql_driver.query.checks import check_custom_payload, check_encodable
 from cql_protocol.enums import ConsistencyLevel
 from cql_protocol.identifiers import escape_name
 
@@ -204,6 +204,7 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
         if not isinstance(query, str):
             hint = ": give its query_string" if isinstance(query, SimpleStatement) else ""
             raise InvalidArgumentType(f"query is a {type(query).__name__}, not a str{hint}")
+        check_encodable("query", query)
         if keyspace is not None:
             checked_name("keyspace", keyspace, "keyspace")
         check_custom_payload(custom_payload)
@@ -289,7 +290,8 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
         clone = self.profile(ep).clone()
         for name, value in kwargs.items():
             if name.startswith("_") or not hasattr(clone, name):
-                raise InvalidArgument(f"an execution profile has no {name!r}")
+                known = ", ".join(n for n in vars(clone) if not n.startswith("_"))
+                raise InvalidArgument(f"an execution profile has no {name!r}; it has {known}")
             setattr(clone, name, value)
         return clone
 
@@ -297,8 +299,7 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
         self, fn: Callable[..., object], *args: Any, **kwargs: Any
     ) -> None:
         """Call ``fn(response_future, *args, **kwargs)`` for each request before it is sent."""
-        if not callable(fn):
-            raise InvalidArgumentType(f"fn={fn!r} cannot be called")
+        checked_callable("fn", fn, "a function of the ResponseFuture")
         self._listeners = [*self._listeners, (fn, args, kwargs)]
 
     def remove_request_init_listener(
@@ -306,7 +307,7 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
     ) -> None:
         """Stop calling what was added with the same arguments."""
         if (fn, args, kwargs) not in self._listeners:
-            raise InvalidArgument(f"{fn!r} was not added with these arguments")
+            raise InvalidArgument(f"fn={fn!r} was not added with these arguments")
         self._listeners = [known for known in self._listeners if known != (fn, args, kwargs)]
 
     def _tell_listeners(self, future: ResponseFuture) -> None:
@@ -328,6 +329,7 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
 
     def submit(self, fn: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         """Have the driver's loop call the function soon; it must not block."""
+        checked_callable("fn", fn, "a function")
         self._runtime.call_soon_threadsafe(lambda: fn(*args, **kwargs))
 
     # --- the end -----------------------------------------------------------------------------
@@ -430,7 +432,13 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
 
     def _next_timestamp(self) -> int | None:
         generator = self.timestamp_generator
-        return None if generator is None else int(generator())
+        if generator is None:
+            return None
+        timestamp = generator()
+        try:
+            return int(timestamp)
+        except (TypeError, ValueError) as exc:
+            raise not_a_timestamp(timestamp) from exc
 
     # --- preparing ---------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ __all__ = [
     "checked_host",
     "checked_name",
     "checked_timestamps",
+    "not_a_timestamp",
     "checked_instance",
     "checked_protocol_version",
     "checked_seconds",
@@ -85,6 +86,13 @@ def checked_timestamps(name: str, value: Any) -> Any:
             "called, such as MonotonicTimestampGenerator()"
         )
     return value
+
+
+def not_a_timestamp(value: Any) -> InvalidArgumentType:
+    """Return the error for what a generator of timestamps returned."""
+    return InvalidArgumentType(
+        f"timestamp_generator returned {show(value)}, which are no microseconds since the epoch"
+    )
 
 
 def checked_host(name: str, value: Any) -> Host:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_protocol.enums import ConsistencyLevel
 from cql_protocol.tokens import composite_key
 from cql_protocol.types.base import show
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 __all__ = [
     "CHECKS",
@@ -19,6 +21,7 @@ __all__ = [
     "MOST_ITEMS",
     "FetchSizeUnset",
     "check_custom_payload",
+    "check_encodable",
     "check_query_string",
     "packed_routing_key",
 ]
@@ -29,6 +32,7 @@ MOST_ITEMS = 65535
 _METHODS = ("on_read_timeout", "on_write_timeout", "on_unavailable")
 _LEVELS = frozenset(int(level) for level in ConsistencyLevel)
 _INT32_MAX = 2**31 - 1
+_MOST_BYTES = 65535
 
 
 class FetchSizeUnset:
@@ -54,6 +58,7 @@ def _type_name(value: object) -> str:
 def check_query_string(value: object) -> None:
     """Raise unless `value` is the text of a statement."""
     if isinstance(value, str):
+        check_encodable("query_string", value)
         return
     if isinstance(value, (bytes, bytearray, memoryview)):
         raise InvalidArgumentType(
@@ -61,6 +66,17 @@ def check_query_string(value: object) -> None:
             "as in query.decode('utf-8')"
         )
     raise InvalidArgumentType(f"query_string is text (str), not {_type_name(value)}")
+
+
+def check_encodable(name: str, text: str) -> None:
+    """Raise unless a text can be sent: lone surrogates cannot be written in UTF-8."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as exc:
+            raise InvalidArgument(
+                f"{name} {show(text)} cannot be written in UTF-8: {exc.reason} at {exc.start}"
+            ) from exc
 
 
 def check_consistency(value: object) -> None:
@@ -140,6 +156,11 @@ def check_custom_payload(value: object) -> None:
     for key, content in value.items():
         if not isinstance(key, str):
             raise InvalidArgumentType(f"a key of custom_payload is str, not {_type_name(key)}")
+        check_encodable("a key of custom_payload", key)
+        if len(key.encode()) > _MOST_BYTES:
+            raise InvalidArgument(
+                f"a key of custom_payload has at most {_MOST_BYTES:,} bytes: {show(key)}"
+            )
         if content is not None and not isinstance(content, (bytes, bytearray, memoryview)):
             raise InvalidArgumentType(
                 f"custom_payload[{key!r}] is bytes, not {_type_name(content)}: encode it"
