@@ -63,7 +63,7 @@ def test_no_import_needs_a_module_that_is_still_being_imported() -> None:
         if found.when == "import":
             graph[found.importer] |= _run_by(found.importer, target)
     order = list(TopologicalSorter(graph).static_order())  # raises CycleError with the cycle
-    assert order[-1] == FACE
+    assert FACE in order
 
 
 def _run_by(importer: str, target: str) -> set[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["checked_address", "checked_port"]
 

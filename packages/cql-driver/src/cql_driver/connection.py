@@ -10,7 +10,6 @@ Example::
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any
 
 from cql_driver._version import __version__
 from cql_driver.addresses import checked_address, checked_port
@@ -24,8 +23,11 @@ from cql_driver.errors import (
 )
 from cql_protocol.errors import UnresolvableContactPoints, UnsupportedOperation
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
 __all__ = [
     "EndPoint",

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from cql_driver.errors import InvalidArgumentType
@@ -20,8 +19,11 @@ from cql_protocol.identifiers import quote_text
 from cql_protocol.literals import LiteralEncoder, ValueSequence, scalars
 from cql_protocol.values import Date, Duration, OrderedMap, SortedSet, Time, Timestamp
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     Function = Callable[[Any], str]
 
@@ -248,7 +250,7 @@ def _checked(cls: type, function: Function) -> Function:
     return encode
 
 
-class _Mapping(dict[type, Any]):
+class _Mapping(dict[type, "Any"]):
     """A dict that tells when it is changed."""
 
     def __init__(self, items: Any, changed: Callable[[], None]) -> None:

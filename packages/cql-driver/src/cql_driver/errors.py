@@ -5,12 +5,13 @@ They belong to the one tree of `cql_protocol.errors`; what a server answers is t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_protocol.errors import DriverException, NoHostAvailable
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 __all__ = [
     "ClientOverloaded",

@@ -27,8 +27,6 @@ server answers in `cql_protocol.errors`; those people know by this page are here
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_protocol.errors import (
     AlreadyExists,
     CDCWriteFailure,
@@ -51,8 +49,11 @@ from cql_protocol.messages import RawRows
 from cql_protocol.rows import decode_rows
 from cql_protocol.types import BIGINT, COUNTER, DOUBLE, FLOAT, INT, SMALLINT, TINYINT
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
     from cql_driver.cluster.decoding import PageDecoder
     from cql_driver.core.execution import Execution

@@ -12,7 +12,6 @@ Example::
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
@@ -35,7 +34,11 @@ from cql_protocol.values import (
     uuid_from_time,
 )
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from cql_protocol.geo import (
         OPEN_BOUND,
         DateRange,

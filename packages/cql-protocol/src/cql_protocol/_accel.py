@@ -13,17 +13,20 @@ installed but broken, or of another version, is reported once as a warning, and 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TypeVar
 
 from cql_protocol._version import __version__
 from cql_protocol.errors import PluginError
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import TypeVar
+
+    _T = TypeVar("_T")
 
 __all__ = ["IMPLEMENTATION", "REASON", "compiled"]
 
-_T = TypeVar("_T")
 _VARIABLE = "CQL_PROTOCOL_IMPL"
 
 

@@ -6,9 +6,9 @@ their keys in STARTUP (docs/dev/protocol-extensions.md of scylladb/scylladb).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cql_protocol.errors import LocalProtocolError, RemoteProtocolError
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

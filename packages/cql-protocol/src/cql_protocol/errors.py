@@ -8,12 +8,13 @@ whose fault a breach of the protocol is: `LocalProtocolError` (yours) and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_protocol.enums import OperationType, WriteType, consistency_value_to_name
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
     from uuid import UUID
 
 __all__ = [
@@ -191,6 +192,10 @@ class NoHostAvailable(DriverException):
     def __init__(self, message: str, errors: Mapping[Any, Any]) -> None:
         super().__init__(message, errors)
         self.errors = errors
+
+    def __str__(self) -> str:
+        # Not the pair of arguments: the message names each host and its error already.
+        return self.message
 
 
 class UnresolvableContactPoints(DriverException):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cql_protocol.connection.base import load_compressor
 from cql_protocol.dialect import Features
 from cql_protocol.errors import LocalProtocolError, PluginError
 from cql_protocol.messages import Startup, Supported
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

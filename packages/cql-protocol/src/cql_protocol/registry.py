@@ -8,13 +8,15 @@ lean driver. So a registry first tries the names it knows by itself, written
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import PluginError
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from importlib.metadata import EntryPoint
+    from typing import Any
 
 __all__ = ["CODECS", "COMPRESSORS", "Registry"]
 

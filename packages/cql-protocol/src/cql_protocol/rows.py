@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from struct import Struct
 from struct import error as StructError
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import DecodeError, InvalidValue, InvalidValueType, ValueOutOfRange
 from cql_protocol.types.base import prefixed
 from cql_protocol.types.options import DEFAULT_OPTIONS, ReadOptions
 from cql_protocol.values.sentinels import UNSET, Unset
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from cql_protocol.types.base import CqlType, Reader
 

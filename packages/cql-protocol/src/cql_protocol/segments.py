@@ -10,10 +10,10 @@ others hold the parts of one large frame.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cql_protocol.crc import crc24, payload_crc
 from cql_protocol.errors import RemoteProtocolError
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,12 +8,13 @@ reaches nobody. So a late answer never completes another request.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
 from cql_protocol.errors import LocalProtocolError, StreamsExhausted
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Final
 
     Receiver = Callable[[Any], object]
     """What gets a request's answer: called once, with a response or an exception."""

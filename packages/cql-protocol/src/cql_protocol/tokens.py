@@ -8,13 +8,14 @@ The classes go by the partitioner of the cluster, which `system.local` names::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
-
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
 from cql_protocol.murmur3 import murmur3
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, Self
 
 __all__ = [
     "BytesToken",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.auth.base import Authenticator, AuthProvider
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_protocol.errors import AuthenticationFailed, DependencyException, DriverException
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import Any
 
 __all__ = ["SaslAuthProvider", "SaslAuthenticator"]
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.control import queries
 from cql_driver.control.queries import ask, rows_of
 from cql_driver.core.procedures import gather, sleep
 from cql_driver.logs import get_logger
 from cql_protocol.errors import DriverException
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from cql_driver.core.engine import Engine
     from cql_driver.core.link import Link

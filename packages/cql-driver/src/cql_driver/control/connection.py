@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.connection import DefaultEndPoint, DefaultEndPointFactory
 from cql_driver.control import queries
 from cql_driver.control.agreement import agree_on_schema
@@ -22,8 +20,11 @@ from cql_protocol.errors import (
 )
 from cql_protocol.messages import Register
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from cql_driver.control.queries import Row
     from cql_driver.core.engine import Engine
@@ -38,6 +39,8 @@ log = get_logger("cql_driver.cluster")
 
 _DELAY = 60.0
 """Seconds between two tries to reconnect when the policy gives no delay at all."""
+_LEAST_STREAMS = 64
+"""Requests that fit on this connection, however few those of sessions may carry."""
 
 
 class ControlConnection:
@@ -149,6 +152,7 @@ class ControlConnection:
     async def _connect_to(self, endpoint: Any, host: Host | None) -> None:
         engine = self._engine
         link: Link = await engine.connector.open(endpoint, host=host)
+        link.streams.limit = max(link.streams.limit, _LEAST_STREAMS)
         self._opening = link
         try:
             await self._begin(link)

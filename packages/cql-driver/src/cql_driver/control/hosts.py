@@ -6,12 +6,13 @@ at an old address is another host.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.logs import get_logger
 from cql_driver.pools.host import Host
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
     from uuid import UUID
 
     from cql_driver.control.rows import NodeInfo, Topology

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.core.runtime import Pending
 from cql_driver.errors import ProtocolError
 from cql_protocol.messages import Query, RawRows
 from cql_protocol.rows import RowDecoder
 from cql_protocol.types import ReadOptions
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from cql_driver.core.link import Link
     from cql_driver.core.settings import Settings
     from cql_protocol.messages import Response
@@ -30,7 +32,7 @@ __all__ = [
     "rows_of",
 ]
 
-Row = dict[str, Any]
+Row = dict[str, "Any"]
 
 # Which columns there are depends on the server's version, so all are asked for. Tokens are most
 # of what comes then: who does not want them asks for what every version has.

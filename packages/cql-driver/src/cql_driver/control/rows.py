@@ -6,10 +6,11 @@ row is no node to connect to. It is left out, and `Topology.problems` tells why.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
     from uuid import UUID
 
     from cql_driver.control.queries import Row

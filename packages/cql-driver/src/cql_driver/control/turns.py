@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.procedures import spawn
 from cql_driver.core.runtime import Pending
 from cql_driver.logs import get_logger
 from cql_driver.policies.chance import random
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from typing import Any
 
     from cql_driver.core.engine import Engine
     from cql_driver.core.procedures import Procedure

@@ -73,8 +73,9 @@ class Engine:
         self.preparer = Preparer(self)
         self.hosts = HostRegistry(self)
         self.control = ControlConnection(self)
-        self.sessions: set[SessionPools] = set()
-        self.parked: set[Execution] = set()
+        self.sessions: dict[SessionPools, None] = {}
+        """An ordered set, as are all sets that are gone through: what happens is reproducible."""
+        self.parked: dict[Execution, None] = {}
         """Executions that wait neither for an answer nor for a place on a connection."""
         self.max_attempts = settings.max_attempts
         self.closed: SessionShutdown | None = None
@@ -126,14 +127,14 @@ class Engine:
         if self.closed is not None:
             raise self.closed
         session = SessionPools(self, keyspace)
-        self.sessions.add(session)
+        self.sessions[session] = None
         if self.settings.control_connection_query_fallback != "skip_pool_creation":
             await session.open(list(self.metadata.all_hosts()), wait_for_all_pools)
         return session
 
     def session_closed(self, session: SessionPools) -> None:
         """A session is over."""
-        self.sessions.discard(session)
+        self.sessions.pop(session, None)
 
     def shutdown(self, error: SessionShutdown | None = None) -> None:
         """Close everything; requests in flight get `error` at once."""
@@ -185,6 +186,7 @@ class Engine:
                         yield receiver
         for session in list(self.sessions):
             yield from list(session.waiting)
+            session.forget_done()
         yield from list(self.parked)
 
     def _request_links(self) -> list[Link]:
@@ -303,31 +305,39 @@ class Engine:
             link.bytes_received = lambda size: received(host, size)
         self.hosts.mark_up(host)
 
-    def link_closed(self, host: Host, error: BaseException | None, left: set[Link]) -> None:
+    def link_closed(self, host: Host, error: BaseException | None, left: Iterable[Link]) -> None:
         """A pool lost a connection."""
         if self.observers.connection_closed is not None:
             self.observers.connection_closed(host, error)
         if error is not None:
             self._convict(host, error, left)
 
-    def connect_failed(self, host: Host, error: Exception, left: set[Link]) -> None:
+    def connect_failed(self, host: Host, error: Exception, left: Iterable[Link]) -> None:
         """A pool could not connect."""
         if self.observers.connection_failed is not None:
             self.observers.connection_failed(host, error)
         self._convict(host, error, left)
 
-    def _convict(self, host: Host, error: BaseException, left: set[Link]) -> None:
+    def _convict(self, host: Host, error: BaseException, left: Iterable[Link]) -> None:
         """Hold a host to be down when it fails and no connection to it lives."""
         if not left and not self.has_connections(host) and host.signal_connection_failure(error):
             self.hosts.mark_down(host, str(error))
 
     def orphaned(self, link: Link) -> None:
         """A request was given up; replace a connection with too many of those."""
-        if link.orphans > self.settings.orphan_threshold and link.host is not None:
-            for session in self.sessions:
+        # Where few fit on a connection, fewer of these are too many.
+        if link.orphans > min(self.settings.orphan_threshold, link.streams.limit // 2):
+            self.replace(
+                link, f"{link.orphans} requests timed out on it and are still unanswered"
+            )
+
+    def replace(self, link: Link, why: str) -> None:
+        """Have another connection in the place of one that sessions shall not use any more."""
+        if link.host is not None:
+            for session in list(self.sessions):
                 pool = session.pools.get(link.host.key)
                 if pool is not None:
-                    pool.replace(link)
+                    pool.replace(link, why)
 
     def fallback_link(self) -> Link | None:
         """Return the control connection, where requests may use it."""

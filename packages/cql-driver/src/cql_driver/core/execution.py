@@ -22,7 +22,7 @@ from cql_driver.errors import (
 )
 from cql_driver.logs import get_logger
 from cql_protocol.errors import DriverException, OperationTimedOut, StreamsExhausted
-from cql_protocol.messages import RawRows, SchemaChangeResult, SetKeyspaceResult, VoidResult
+from cql_protocol.messages import Query, RawRows, SchemaChangeResult, SetKeyspaceResult, VoidResult
 
 TYPE_CHECKING = False
 
@@ -159,9 +159,16 @@ class Execution(Recovery):
             self._start_with_details(self.more)
             return
         self.expires += engine.tick
+        if session.waiting:
+            session.queue_up(self)
+            return
         pick = self.options.pick
         if pick is not None:
-            host = pick(session.keyspace, self.statement)
+            try:
+                host = pick(session.keyspace, self.statement)
+            except Exception as exc:  # noqa: BLE001 - a policy of the user's; the caller gets it
+                self.resolve(exc)
+                return
             if host is not None:
                 pool = session.pools.get(host.key)
                 if pool is not None:
@@ -172,17 +179,16 @@ class Execution(Recovery):
                         except StreamsExhausted:
                             pool.exhausted()
                         except DriverException as exc:
-                            self.resolve(exc)
-                            return
+                            if not link.closed:
+                                self.resolve(exc)
+                                return
                         else:
                             self.link = link
                             self.host = host
                             if self.options.speculative_execution_policy is not None:
                                 self.plan_speculation()
                             return
-            self.advance()
-        else:
-            self.advance()
+        self.advance()
 
     def arm(self) -> None:
         """Have the time run before there is something to send: while it is being prepared."""
@@ -201,13 +207,24 @@ class Execution(Recovery):
             self.expires += engine.tick
         if more.observed and engine.observers.request_started is not None:
             engine.observers.request_started(self)
-        self.advance()
+        if self.session.waiting and more.pinned is None:
+            self.session.queue_up(self)
+        else:
+            self.advance()
         if self.options.speculative_execution_policy is not None and not self.done:
             self.plan_speculation()
 
     def advance(self) -> None:
         """Send to the next host of the plan that takes the request."""
-        more = self.details()
+        try:
+            self._advance(self.details())
+        except Exception as exc:
+            # A policy of the user's raised: the caller gets it.
+            if self.done:
+                raise
+            self.resolve(exc)
+
+    def _advance(self, more: Details) -> None:
         if more.plan is None:
             more.plan = self._make_plan(more)
         session = self.session
@@ -275,6 +292,9 @@ class Execution(Recovery):
                 pool.exhausted()
             return False
         except DriverException as exc:
+            if link.closed:
+                more.errors[host] = exc
+                return False
             self.resolve(exc)
             return True
         receiver.link = link
@@ -319,12 +339,12 @@ class Execution(Recovery):
         self, attempt: Execution | Attempt, link: Link | None, response: Response | DriverException
     ) -> None:
         """Take the answer to an attempt, and do what it leads to."""
-        if self.done:
+        more = self.details()
+        if self.done or more.result is not None:
             return
         host = attempt.host
         assert host is not None
         error = response if isinstance(response, DriverException) else None
-        more = self.details()
         if more.observed:
             self._tell_attempt_ended(attempt, host, error)
         if error is not None:
@@ -367,14 +387,16 @@ class Execution(Recovery):
 
     def park(self) -> None:
         """Be looked after by the engine while there is no attempt to wait for."""
-        self.session.engine.parked.add(self)
+        self.session.engine.parked[self] = None
 
     def unpark(self) -> None:
         """Be looked after by who sends attempts again."""
-        self.session.engine.parked.discard(self)
+        self.session.engine.parked.pop(self, None)
 
     def expire(self) -> None:
         """The deadline has come."""
+        if self.done:
+            return
         more = self.details()
         if more.result is not None:
             # The server did what was asked; only what follows from it took too long.
@@ -423,9 +445,16 @@ class Execution(Recovery):
         link, attempt.link = attempt.link, None
         assert link is not None
         waiting: list[Any] = link.streams.waiting
-        if not link.closed and waiting[attempt.stream] is attempt:
-            link.orphan(attempt.stream)
-            self.session.engine.orphaned(link)
+        # A connection that is ending has no streams any more.
+        if attempt.stream >= len(waiting) or waiting[attempt.stream] is not attempt:
+            return
+        link.orphan(attempt.stream)
+        engine = self.session.engine
+        if _changes_keyspace(self.message):
+            # If it is carried out after all, nobody would know in which keyspace that one is.
+            engine.replace(link, "a USE was given up on it")
+        else:
+            engine.orphaned(link)
 
     def _tell_ended(self, more: Details, outcome: Outcome) -> None:
         more.observed = False
@@ -433,3 +462,8 @@ class Execution(Recovery):
         if engine.observers.request_ended is not None:
             error = outcome if isinstance(outcome, BaseException) else None
             engine.observers.request_ended(self, error, engine.runtime.now() - more.started_at)
+
+
+def _changes_keyspace(message: Any) -> bool:
+    """Say whether a request is a USE."""
+    return isinstance(message, Query) and message.query.lstrip()[:4].lower() == "use "

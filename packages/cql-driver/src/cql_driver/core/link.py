@@ -6,8 +6,13 @@ from cql_driver.core.options import NEVER
 from cql_driver.core.runtime import Pending
 from cql_driver.errors import ConnectionShutdown
 from cql_driver.logs import get_logger
-from cql_protocol.connection import Answer, ReceiverFailed
-from cql_protocol.errors import DriverException, OperationTimedOut, RemoteProtocolError
+from cql_protocol.connection import Answer, ReceiverFailed, State
+from cql_protocol.errors import (
+    DriverException,
+    LocalProtocolError,
+    OperationTimedOut,
+    RemoteProtocolError,
+)
 from cql_protocol.messages import Event, Options
 
 TYPE_CHECKING = False
@@ -63,6 +68,7 @@ class Link:
     __slots__ = (
         "_closing",
         "_heartbeat",
+        "_silent_since",
         "bytes_received",
         "bytes_sent",
         "closed",
@@ -104,6 +110,7 @@ class Link:
         self.bytes_received: Callable[[int], object] | None = None
         self._closing = False
         self._heartbeat: Pending[Response] | None = None
+        self._silent_since: float | None = None
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{self.in_flight} in flight"
@@ -146,7 +153,16 @@ class Link:
         connection = self.connection
         out = self.out
         idle = not out and len(self.streams) == 0
-        frame = connection.frame(message, receiver, tracing, custom_payload)
+        try:
+            frame = connection.frame(message, receiver, tracing, custom_payload)
+        except LocalProtocolError as exc:
+            if connection.state is not State.CLOSED:
+                raise
+            # What waits is being told that the server broke the protocol, and is sent anew
+            # while this link does not know yet.
+            error = ConnectionShutdown(f"the connection to {self.endpoint} broke", self.endpoint)
+            self.close(error)
+            raise error from exc
         stream = connection.last_stream
         if idle:
             self._write(connection.wrap((frame,)))
@@ -214,23 +230,40 @@ class Link:
         """Stop waiting for a stream; its id is free again once the late answer came."""
         if not self.closed:
             self.connection.orphan(stream)
+            if self._closing:
+                self._close_when_idle()
 
     # --- the heartbeat -----------------------------------------------------------------------
 
     def beat(self, timeout: float) -> None:
         """Look whether anything came since the last look; if not, ask, and wait `timeout`.
 
-        A full connection is not asked: when it stays silent, its requests time out.
+        A full connection cannot be asked: it is closed when it stays silent for `timeout`.
         """
         if self.heard or self.closed:
             self.heard = False
+            self._silent_since = None
             return
         if self._heartbeat is not None:
             return
         if len(self.streams) >= self.streams.limit:
+            self._beat_full(timeout)
             return
         self._heartbeat = self.request(Options(), timeout)
         self._heartbeat.add_done_callback(self._beaten)
+
+    def _beat_full(self, timeout: float) -> None:
+        now = self.runtime.now()
+        if self._silent_since is None:
+            self._silent_since = now
+        elif now - self._silent_since >= timeout:
+            self.close(
+                ConnectionShutdown(
+                    f"the connection to {self.endpoint} carries as many requests as it may, and "
+                    "answers none of them",
+                    self.endpoint,
+                )
+            )
 
     def _beaten(self, pending: Pending[Response]) -> None:
         self._heartbeat = None
@@ -266,8 +299,6 @@ class Link:
             self._handle_events()
         if self.on_data is not None:
             self.on_data()
-        elif self._closing and not len(self.streams):
-            self.close()
 
     def _handle_events(self) -> None:
         while (event := self.connection.next_event()) is not None:

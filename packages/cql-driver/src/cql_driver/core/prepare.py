@@ -5,7 +5,7 @@ from __future__ import annotations
 from _thread import allocate_lock
 from collections import OrderedDict
 
-from cql_driver.core.procedures import gather, spawn
+from cql_driver.core.procedures import gather, spawn, within
 from cql_driver.core.runtime import Pending
 from cql_driver.errors import NoConnectionsAvailable, ProtocolError, no_host
 from cql_driver.logs import get_logger
@@ -16,6 +16,7 @@ from cql_protocol.errors import (
     IsBootstrapping,
     OperationTimedOut,
     Overloaded,
+    RequestValidationException,
     ServerError,
     StreamsExhausted,
     Unavailable,
@@ -104,7 +105,7 @@ class Preparer:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.cache = PreparedCache(engine.settings.prepared_cache_size)
-        self._running: dict[Key, list[Pending[PreparedState]]] = {}
+        self._running: dict[Key, list[Pending[PreparedState | None]]] = {}
         self._hosts: dict[int, set[bytes]] = {}
         """Ids that each host has been given since it last came up, by `Host.key`."""
 
@@ -125,23 +126,40 @@ class Preparer:
         known = self.cache.get(key)
         if known is not None and custom_payload is None:
             return known
+        arguments = (session, key, keyspace, patience, plan, custom_payload)
         # Whoever sends a payload wants the server to see it, so that is not shared.
-        followers = self._running.get(key)
-        if followers is not None:
-            follower: Pending[PreparedState] = Pending()
+        if custom_payload is not None:
+            return await self._on_some_host(*arguments)
+        while (followers := self._running.get(key)) is not None:
+            follower: Pending[PreparedState | None] = Pending()
             followers.append(follower)
-            return await follower
+            shared = await within(self.engine.runtime, patience, follower, f"preparing {query!r}")
+            if shared is not None:
+                return shared
+        return await self._lead(arguments)
+
+    async def _lead(self, arguments: tuple[Any, ...]) -> PreparedState:
+        """Prepare, and let all have the result who ask for the same meanwhile.
+
+        An error that another caller might not have had, with more patience or in its own
+        session, is not theirs: one of them asks again.
+        """
+        key = arguments[1]
         followers = self._running[key] = []
+        state: PreparedState | None = None
+        error: BaseException | None = None
         try:
-            state = await self._on_some_host(session, key, keyspace, patience, plan, custom_payload)
-        except BaseException as exc:
+            state = await self._on_some_host(*arguments)
+        except RequestValidationException as exc:
+            error = exc
+            raise
+        finally:
             del self._running[key]
             for follower in followers:
-                follower.set_error(exc)
-            raise
-        del self._running[key]
-        for follower in followers:
-            follower.set_result(state)
+                if error is not None:
+                    follower.set_error(error)
+                else:
+                    follower.set_result(state)
         return state
 
     async def _on_some_host(
@@ -155,6 +173,8 @@ class Preparer:
     ) -> PreparedState:
         errors: dict[Any, BaseException] = {}
         for host in plan:
+            if session.closed is not None:
+                break
             pool = session.pools.get(host.key)
             link = None if pool is None else pool.pick()
             if link is None:
@@ -173,6 +193,8 @@ class Preparer:
             if self.engine.settings.prepare_on_all_hosts:
                 spawn(self.engine.runtime, self._on_other_hosts(session, state, host))
             return state
+        if session.closed is not None:
+            raise session.closed
         raise no_host(errors)
 
     def _remember(self, key: Key, answer: Any, link: Link) -> PreparedState:
@@ -209,8 +231,9 @@ class Preparer:
             if state.snapshot.query_id not in given
             and (state.keyspace == link.keyspace or link.dialect.int_flags or not state.keyspace)
         ]
-        for start in range(0, len(missing), _WINDOW):
-            part = missing[start : start + _WINDOW]
+        window = min(_WINDOW, link.streams.limit)
+        for start in range(0, len(missing), window):
+            part = missing[start : start + window]
             tasks = [spawn(self.engine.runtime, self._again(link, host, state)) for state in part]
             failed = [error for error in await gather(tasks) if isinstance(error, Exception)]
             if failed:

@@ -123,11 +123,27 @@ def within(
 
 
 async def gather(awaited: Iterable[Pending[Any]]) -> list[Any]:
-    """Wait for all of them; return results and errors (as values), in their order."""
-    results: list[Any] = []
-    for pending in list(awaited):
-        try:
-            results.append(await pending)
-        except Exception as exc:  # noqa: BLE001 - the caller gets it as a value
-            results.append(exc)
-    return results
+    """Wait for all of them; return results and errors (as values), in their order.
+
+    Who is cancelled while it waits stops waiting; what it waited for goes on.
+    """
+    items = list(awaited)
+    left = sum(not item.done for item in items)
+    if left:
+        # Not one by one: to cancel the wait for one would look like that one's own error.
+        everything: Pending[None] = Pending()
+
+        def one_is_done(_: Pending[Any]) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                everything.set_result(None)
+
+        for item in items:
+            if not item.done:
+                item.add_done_callback(one_is_done)
+        await everything
+    for item in items:
+        if item.error is not None and not isinstance(item.error, Exception):
+            raise item.error  # an interrupt is nobody's result
+    return [item.value if item.error is None else item.error for item in items]

@@ -157,8 +157,11 @@ class Recovery(Waitable):
         policy = self.options.speculative_execution_policy
         more = self.details()
         if more.pinned is None:
-            more.speculation = policy.new_plan(self.session.keyspace, self.statement)
-            self._next_speculation(more)
+            try:
+                more.speculation = policy.new_plan(self.session.keyspace, self.statement)
+                self._next_speculation(more)
+            except Exception as exc:  # noqa: BLE001 - a policy of the user's; the caller gets it
+                self.resolve(exc)
 
     def _next_speculation(self, more: Details) -> None:
         delay = more.speculation.next_execution(self.host)

@@ -23,6 +23,9 @@ __all__ = ["SessionPools"]
 
 log = get_logger("cql_driver.session")
 
+_MOST_PASSED = 64
+"""Requests that found no place, after which no others are asked whether they find one."""
+
 
 class SessionPools:
     """The engine's side of a session.
@@ -86,8 +89,9 @@ class SessionPools:
             pool.close(error)
 
     def links(self) -> list[Link]:
-        """Return all connections there are."""
-        return [link for pool in self.pools.values() for link in pool.all_links]
+        """Return all connections there are, also those that only end what they carry."""
+        pools = self.pools.values()
+        return [link for pool in pools for link in (*pool.all_links, *pool.retiring)]
 
     # --- requests that wait --------------------------------------------------------------------
 
@@ -113,31 +117,62 @@ class SessionPools:
             if len(self.waiting) == 1:
                 self._watch_links()
 
+    def queue_up(self, execution: Execution) -> None:
+        """Have a new request go after those that wait, as soon as there is room."""
+        self.enqueue(execution)
+        if self._has_room():
+            self.drain()
+
     def drain(self) -> None:
-        """Send what waits, as far as there is room."""
+        """Send what waits, as far as there is room.
+
+        One that finds no place keeps its turn, while others may find one on other hosts.
+        """
         if self._draining or not self.waiting:
             return
         self._draining = True
+        waiting = self.waiting
+        passed: list[Execution] = []
         try:
-            waiting = self.waiting
             for _ in range(len(waiting)):
+                if not waiting:
+                    break
                 execution = waiting.popleft()
                 if execution.done:
                     continue
                 execution.advance()
                 if waiting and waiting[-1] is execution:
-                    # Still no room: it has queued up again; its place is the first.
-                    waiting.rotate(1)
-                    break
+                    passed.append(waiting.pop())
+                    if len(passed) >= _MOST_PASSED or not self._has_room():
+                        break
         finally:
+            waiting.extendleft(reversed(passed))
             self._draining = False
         self._watch_links()
+
+    def _has_room(self) -> bool:
+        """Say whether any connection can take a request."""
+        for pool in self.pools.values():
+            for link in pool.links:
+                if len(link.streams) < link.streams.limit:
+                    return True
+        return False
+
+    def forget_done(self) -> None:
+        """Drop requests that wait no more, since their time is over."""
+        waiting = self.waiting
+        if any(execution.done for execution in waiting):
+            left = [execution for execution in waiting if not execution.done]
+            waiting.clear()
+            waiting.extend(left)
+            self._watch_links()
 
     def _watch_links(self) -> None:
         """Have links tell of answers, which free places, while something waits for one."""
         hook = self.drain if self.waiting else None
-        for link in self.links():
-            link.on_data = hook
+        for pool in self.pools.values():
+            for link in pool.all_links:
+                link.on_data = hook
 
     # --- keyspaces -----------------------------------------------------------------------------
 
@@ -153,7 +188,7 @@ class SessionPools:
         """
         self.keyspace = keyspace
         changes = []
-        for pool in self.pools.values():
+        for pool in list(self.pools.values()):
             for link in list(pool.all_links):
                 if link is answered:
                     link.keyspace = keyspace
@@ -163,14 +198,21 @@ class SessionPools:
         await gather(changes)
 
     async def _change(self, pool: HostPool, link: Link, keyspace: str) -> None:
+        pool.changing[link] = pool.changing.get(link, 0) + 1
         try:
             await self.use(link, keyspace)
+            # Another USE may have been answered meanwhile, here or on another connection.
+            while link.keyspace != self.keyspace and self.keyspace is not None:
+                await self.use(link, self.keyspace)
         except Exception as exc:
             log.warning("%s did not change to keyspace %r: %s", link.endpoint, keyspace, exc)
             link.close(exc)
             raise
-        if self.keyspace == keyspace:
-            pool.lend(link)
+        finally:
+            pool.changing[link] -= 1
+            if not pool.changing[link]:
+                del pool.changing[link]
+        pool.lend(link)
 
     # --- the end -------------------------------------------------------------------------------
 

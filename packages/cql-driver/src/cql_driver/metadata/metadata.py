@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.metadata.replication import ReplicationStrategy
 from cql_driver.metadata.ring import Ring, TokenMap
 from cql_protocol.tokens import token_class
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
     from uuid import UUID
 
     from cql_driver.metadata.ring import ReplicaTable

@@ -11,14 +11,16 @@ count as replicas here; but a transient one cannot answer alone, so the full one
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import InvalidArgument
 from cql_driver.metadata.ring import Ring
 from cql_protocol.identifiers import quote_text
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from cql_driver.metadata.ring import Datacenter
     from cql_driver.pools.host import Host

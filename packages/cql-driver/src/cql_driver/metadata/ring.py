@@ -8,12 +8,14 @@ lock. Replicas are worked out when a token range is first asked for, and remembe
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.logs import get_logger
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     from cql_driver.metadata.replication import ReplicationStrategy
     from cql_driver.pools.host import Host

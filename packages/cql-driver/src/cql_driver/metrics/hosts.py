@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
 from weakref import CallableProxyType, ProxyType, ref
 
 from cql_driver.errors import (
@@ -28,8 +27,11 @@ from cql_protocol.errors import (
     WriteTimeout,
 )
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from cql_driver.pools.host import Host
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from time import time_ns
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.observers import Observer, context_of
 from cql_driver.errors import InvalidArgument
@@ -11,7 +10,11 @@ from cql_driver.metrics.texts import operation_of, text_of
 from cql_protocol.enums import ConsistencyLevel
 from cql_protocol.errors import DependencyException
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from cql_driver.pools.host import Host
 
 __all__ = ["OpenTelemetryObserver"]

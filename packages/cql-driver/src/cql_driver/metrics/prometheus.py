@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.errors import InvalidArgument
 from cql_driver.metrics.recorder import Metrics
 from cql_protocol.errors import DependencyException
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from cql_driver.pools.host import Host
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.core.observers import Observer
 from cql_driver.metrics.hosts import HostMetrics, HostTable, Pools, kind_of
 from cql_driver.metrics.stats import BATCH, IntStat, PmfStat, Stat, register, rename, unregister
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from cql_driver.pools.host import Host
 
 __all__ = ["Metrics"]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.observers import Observer
 from cql_driver.errors import InvalidArgument
 from cql_driver.logs import get_logger
 from cql_driver.metrics.texts import parameters_of, text_of
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["SlowQueryLogger"]
 

@@ -6,13 +6,15 @@ from _thread import allocate_lock
 from bisect import bisect_right
 from collections.abc import Mapping
 from random import random
-from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, ItemsView, Iterator, Sequence, ValuesView
+    from typing import Any
 
     from cql_driver.metrics.recorder import Metrics
 

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import os
 from _random import Random
-from typing import TypeVar
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    _T = TypeVar("_T")
 
 __all__ = ["jittered", "random", "shuffled"]
 
-_T = TypeVar("_T")
 _source = Random()
 random = _source.random
 """Return a number from 0 up to, but without, 1."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["check_count", "check_instance", "check_name", "check_seconds"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cql_protocol.errors import OperationTimedOut
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from cql_driver.pools.host import Host

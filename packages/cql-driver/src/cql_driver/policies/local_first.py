@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.errors import InvalidArgumentType
 from cql_driver.logs import get_logger
 from cql_driver.policies.base import (
@@ -17,8 +15,11 @@ from cql_driver.policies.base import (
 from cql_driver.policies.checks import check_count, check_name
 from cql_driver.policies.round_robin import turns
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
     from cql_driver.pools.host import Host
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import log2
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.observers import Observer
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
@@ -16,7 +15,11 @@ from cql_driver.policies.speculative import (
 )
 from cql_protocol.errors import Timeout
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from cql_driver.pools.host import Host
 
 __all__ = ["LatencyHistogram", "PercentileSpeculativeExecutionPolicy"]

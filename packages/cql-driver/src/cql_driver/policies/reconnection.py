@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import repeat
-from typing import TYPE_CHECKING
 
 from cql_driver.errors import InvalidArgument
 from cql_driver.policies.chance import jittered
 from cql_driver.policies.checks import check_count, check_seconds
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
 from cql_driver.errors import ConnectionBusy, InvalidArgument, NoConnectionsAvailable
 from cql_driver.policies.chance import jittered
 from cql_driver.policies.checks import check_count, check_seconds
 from cql_protocol.enums import ConsistencyLevel, WriteType
 from cql_protocol.errors import IsBootstrapping, Overloaded, StreamsExhausted
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 __all__ = [
     "DowngradingConsistencyRetryPolicy",

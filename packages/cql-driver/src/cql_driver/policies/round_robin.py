@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.logs import get_logger
@@ -17,8 +16,11 @@ from cql_driver.policies.base import (
 )
 from cql_driver.policies.chance import random
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
     from cql_driver.pools.host import Host
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.policies.base import (
     HostDistance,
     LoadBalancingPolicy,
@@ -16,8 +14,11 @@ from cql_driver.policies.chance import random, shuffled
 from cql_driver.policies.local_first import DCAwareRoundRobinPolicy
 from cql_driver.policies.wrappers import WrapperPolicy
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
     from cql_driver.pools.host import Host
 

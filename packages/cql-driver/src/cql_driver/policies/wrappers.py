@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import InvalidArgumentType
 from cql_driver.policies.base import HostDistance, LoadBalancingPolicy, picker
 from cql_driver.policies.checks import check_instance
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
     from cql_driver.policies.base import Picker
     from cql_driver.pools.host import Host

@@ -43,11 +43,13 @@ class HostPool:
         "_nap",
         "_schedule",
         "all_links",
+        "changing",
         "closed",
         "first",
         "host",
         "last_error",
         "links",
+        "retiring",
         "session",
         "single",
         "target",
@@ -61,12 +63,16 @@ class HostPool:
         """How many connections there should be."""
         self.links: list[Link] = []
         """Those that may be lent."""
-        self.all_links: set[Link] = set()
-        """Those and the ones that are congested, changing keyspace or about to close."""
+        self.all_links: dict[Link, None] = {}
+        """Those and the ones that are congested or changing keyspace; an ordered set."""
         self.single: Link | None = None
         self.closed = False
-        self.withheld: set[Link] = set()
+        self.withheld: dict[Link, None] = {}
         """Connections that are changing to another keyspace, or are congested."""
+        self.changing: dict[Link, int] = {}
+        """How many changes of its keyspace are under way on a connection."""
+        self.retiring: dict[Link, None] = {}
+        """Connections that were replaced, and close after their last answer."""
         self.first: Pending[None] = Pending()
         self.last_error: BaseException | None = None
         self._filling: Procedure[None] | None = None
@@ -100,8 +106,10 @@ class HostPool:
             self.fill()
 
     def lend(self, link: Link) -> None:
-        """Let requests have the connection from now on."""
-        self.withheld.discard(link)
+        """Let requests have the connection from now on, unless its keyspace is changing."""
+        if link in self.changing:
+            return
+        self.withheld.pop(link, None)
         if link in self.all_links and link not in self.links:
             self.links.append(link)
             self._lent()
@@ -113,12 +121,12 @@ class HostPool:
             self.links.remove(link)
             self._lent()
         if link in self.all_links:
-            self.withheld.add(link)
+            self.withheld[link] = None
 
     def _drop(self, link: Link) -> None:
-        self.all_links.discard(link)
+        self.all_links.pop(link, None)
         self.withhold(link)
-        self.withheld.discard(link)
+        self.withheld.pop(link, None)
 
     def _lent(self) -> None:
         self.single = self.links[0] if len(self.links) == 1 else None
@@ -178,7 +186,7 @@ class HostPool:
             raise SessionShutdown(f"the pool of {self.host} is closed")
         link.on_closed = self._link_closed
         link.on_congested = self._congested
-        self.all_links.add(link)
+        self.all_links[link] = None
         self.links.append(link)
         self._lent()
         session.engine.link_opened(self.host, link)
@@ -232,19 +240,20 @@ class HostPool:
         self.fill()
         self.session.drain()
 
-    def replace(self, link: Link) -> None:
+    def replace(self, link: Link, why: str) -> None:
         """Open another connection in place of this one, which ends when its requests have."""
         if link in self.all_links and not self.closed:
-            log.warning(
-                "%s: %d requests timed out on one connection and are still unanswered; "
-                "replacing it",
-                self.host,
-                link.orphans,
-            )
+            log.warning("%s: replacing a connection, since %s", self.host, why)
             self._drop(link)
-            link.on_closed = link.on_congested = None
+            self.retiring[link] = None
+            link.on_closed = self._retired
+            link.on_congested = None
             link.retire()
             self.fill()
+
+    def _retired(self, link: Link, error: BaseException | None) -> None:
+        self.retiring.pop(link, None)
+        self.session.engine.link_closed(self.host, None, self.all_links)
 
     def close(self, error: BaseException | None = None) -> None:
         """Close all connections; their requests get `error`."""
@@ -255,7 +264,9 @@ class HostPool:
             self._nap.set_result(None)
         elif self._filling is not None:
             self._filling.cancel(SessionShutdown(f"the pool of {self.host} is closed"))
-        links, self.all_links = list(self.all_links), set()
+        links = [*self.all_links, *self.retiring]
+        self.all_links = {}
+        self.retiring = {}
         self.links.clear()
         self.withheld.clear()
         self._lent()

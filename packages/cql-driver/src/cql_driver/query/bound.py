@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
-
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.query.checks import FETCH_SIZE_UNSET, FetchSizeUnset, packed_routing_key
 from cql_driver.query.messages import BoundExecute
 from cql_driver.query.statement import Statement
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, Self
 
     from cql_driver.query.prepared import PreparedStatement
     from cql_driver.query.snapshot import Snapshot

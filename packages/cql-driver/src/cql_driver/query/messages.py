@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from struct import Struct
 from struct import error as StructError
-from typing import TYPE_CHECKING, ClassVar
 
 from cql_protocol.messages import Batch, Execute, Query, QueryParameters, Request, opcodes
 from cql_protocol.values import UNSET
 from cql_protocol.wire import NOT_SET, NULL, pack_int, pack_long, pack_short
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import ClassVar
 
     from cql_driver.query.snapshot import Snapshot
     from cql_protocol.dialect import Dialect

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self
 
 from cql_driver.query.bound import INHERITED, BoundStatement
 from cql_driver.query.checks import CHECKS, FETCH_SIZE_UNSET, FetchSizeUnset
@@ -12,8 +11,11 @@ from cql_driver.query.snapshot import Snapshot, find_routing_indexes
 from cql_protocol.enums import consistency_value_to_name
 from cql_protocol.errors import UnsupportedOperation
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, Self
 
     from cql_protocol.messages import ColumnSpec, PreparedResult
 

@@ -9,15 +9,19 @@ from __future__ import annotations
 import re
 from functools import partial
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections import OrderedDict
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any, TypeVar
 
     Rows = Sequence[tuple[Any, ...]]
+
+    _T = TypeVar("_T")
 
 __all__ = [
     "PseudoNamedTupleRow",
@@ -29,7 +33,6 @@ __all__ = [
     "tuple_factory",
 ]
 
-_T = TypeVar("_T")
 _KEPT = 512
 
 _makers: dict[tuple[str, ...], Callable[[Any], Any]] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from struct import Struct
 from struct import error as StructError
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import InvalidValue, InvalidValueType
 from cql_protocol.rows import RowDecoder, bind_values
@@ -13,8 +12,11 @@ from cql_protocol.types import BIGINT, COUNTER, DEFAULT_OPTIONS, INT, SMALLINT, 
 from cql_protocol.types.base import show
 from cql_protocol.values import UNSET
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from cql_protocol.messages import ColumnSpec, PreparedResult
     from cql_protocol.types import CqlType, ReadOptions

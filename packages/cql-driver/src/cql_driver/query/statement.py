@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_driver.errors import InvalidArgumentType
 from cql_driver.query.checks import (
     CHECKS,
@@ -18,8 +16,11 @@ from cql_protocol.enums import consistency_value_to_name
 from cql_protocol.literals.markers import substitute
 from cql_protocol.messages import QueryParameters
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from cql_protocol.messages import Request
 

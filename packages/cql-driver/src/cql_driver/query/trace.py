@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import TraceUnavailable
 from cql_protocol.errors import OperationTimedOut
 from cql_protocol.values.timeuuid import datetime_from_uuid1
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+    from typing import Any
     from uuid import UUID
 
 __all__ = ["QueryTrace", "TraceEvent"]
@@ -129,15 +131,15 @@ class QueryTrace:
         if duration is not None and is_complete(session_row):
             self.duration = timedelta(microseconds=duration)
         self.started_at = session_row.get("started_at")
-        self.coordinator = session_row.get("coordinator")
+        self.coordinator = _address(session_row.get("coordinator"))
         self.parameters = session_row.get("parameters")
-        self.client = session_row.get("client")
+        self.client = _address(session_row.get("client"))
         ordered = sorted(event_rows, key=lambda row: row["event_id"].time)
         self.events = tuple(
             TraceEvent(
                 row.get("activity"),
                 row["event_id"],
-                row.get("source"),
+                _address(row.get("source")),
                 row.get("source_elapsed"),
                 row.get("thread"),
             )
@@ -175,6 +177,11 @@ class QueryTrace:
 
     def __repr__(self) -> str:
         return f"<QueryTrace {self.trace_id}>"
+
+
+def _address(value: Any) -> str | None:
+    """Return an address as text, whatever the session reads addresses as."""
+    return None if value is None else str(value)
 
 
 def is_complete(session_row: Mapping[str, Any]) -> bool:

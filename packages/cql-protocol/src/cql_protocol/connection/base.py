@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
 
-from cql_protocol.compression import SegmentCompressor
 from cql_protocol.connection.states import State
 from cql_protocol.dialect import Dialect
 from cql_protocol.errors import (
@@ -18,8 +16,11 @@ from cql_protocol.messages.opcodes import FLAG_COMPRESSED
 from cql_protocol.registry import COMPRESSORS
 from cql_protocol.segments import SegmentReader, SegmentWriter
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from cql_protocol.compression import Compressor
     from cql_protocol.dialect import Features
@@ -34,6 +35,9 @@ HEADER_SIZE = 9
 
 pack_header = HEADER.pack
 unpack_header = HEADER.unpack_from
+
+_FOR_SEGMENTS = ("compress_block", "decompress_block")
+"""What a `SegmentCompressor` has beyond a `Compressor`."""
 
 
 class Inbox:
@@ -201,8 +205,7 @@ class Connection:
             if self.version >= 5:
                 self.close(refusal)
         elif self.version >= 5 and self._segments_in is None:
-            compressor = self.compressor
-            assert compressor is None or isinstance(compressor, SegmentCompressor)
+            compressor: Any = self.compressor  # `load_compressor` saw to it that it suits
             self._segments_in = SegmentReader(compressor)
             self._segments_out = SegmentWriter(compressor)
 
@@ -214,6 +217,6 @@ def load_compressor(name: str, version: int) -> Compressor:
     cannot use it.
     """
     compressor: Compressor = COMPRESSORS.load(name)()
-    if version >= 5 and not isinstance(compressor, SegmentCompressor):
+    if version >= 5 and not all(hasattr(compressor, name) for name in _FOR_SEGMENTS):
         raise LocalProtocolError(f"protocol 5 cannot compress by {name}: use lz4, or protocol 4")
     return compressor

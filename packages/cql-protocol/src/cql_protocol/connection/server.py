@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 from cql_protocol.connection.base import (
     DEFAULT_MAX_FRAME_SIZE,
@@ -23,6 +22,8 @@ from cql_protocol.messages import Event, Startup, Supported, opcodes
 from cql_protocol.messages.base import Record
 from cql_protocol.messages.codec import decode_request, encode_response
 from cql_protocol.messages.opcodes import FLAG_TRACING
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

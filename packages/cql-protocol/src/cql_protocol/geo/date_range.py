@@ -10,11 +10,15 @@ import datetime
 from collections.abc import Mapping
 from functools import total_ordering
 from operator import index
-from typing import Any, ClassVar
 
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
 from cql_protocol.values.calendar import civil_from_days, date_text, days_from_civil
 from cql_protocol.values.immutable import Immutable
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
 
 __all__ = ["DateRange", "DateRangeBound", "DateRangePrecision", "OPEN_BOUND"]
 

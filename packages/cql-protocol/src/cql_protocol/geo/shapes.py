@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from math import nan
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from cql_protocol.errors import InvalidValueType, PluginError, ValueOutOfRange
 from cql_protocol.values.immutable import Immutable
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any, NoReturn
 
     Coordinates = tuple[tuple[float, float], ...]
 

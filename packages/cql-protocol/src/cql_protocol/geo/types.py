@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from cql_protocol.errors import DecodeError
 from cql_protocol.geo.date_range import OPEN_BOUND, DateRange, DateRangeBound, DateRangePrecision
@@ -12,8 +11,11 @@ from cql_protocol.geo.wkb import read_line_string, read_point, read_polygon, wri
 from cql_protocol.identifiers import quote_text
 from cql_protocol.types.base import MARSHAL, CqlType
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, ClassVar
 
     from cql_protocol.types.base import Reader
     from cql_protocol.types.options import ReadOptions

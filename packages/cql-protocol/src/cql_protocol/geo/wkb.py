@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from struct import Struct
 from struct import error as StructError
-from typing import TYPE_CHECKING
 
 from cql_protocol.errors import DecodeError, InvalidValueType, ValueOutOfRange
 from cql_protocol.geo.shapes import LineString, Point, Polygon
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from cql_protocol.geo.shapes import Coordinates, Shape

@@ -7,13 +7,14 @@ faster, and knows the types of its markers; prefer it where the statement comes 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_protocol.literals.encoder import LiteralEncoder, ValueSequence
 from cql_protocol.literals.typed import typed_literal
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
 __all__ = ["LiteralEncoder", "ValueSequence", "bind_literals", "literal", "typed_literal"]
 

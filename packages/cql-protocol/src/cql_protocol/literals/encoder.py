@@ -8,25 +8,28 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from cql_protocol.errors import InvalidValueType
 from cql_protocol.literals import scalars
 from cql_protocol.literals.markers import substitute
 from cql_protocol.values import Date, Duration, Empty, Time, Timestamp, Unset
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any, TypeVar
 
     Function = Callable[[Any], str]
 
+    _T = TypeVar("_T")
+
 __all__ = ["LiteralEncoder", "ValueSequence"]
 
-_T = TypeVar("_T")
 _CACHE_LIMIT = 1000
 
 
-class ValueSequence(list[_T]):
+class ValueSequence(list["_T"]):
     """A list that stands in a statement as ``(a, b, c)``, for ``IN``.
 
     Example::

@@ -12,14 +12,16 @@ import datetime
 import uuid
 from decimal import Decimal
 from operator import index
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
 from cql_protocol.identifiers import quote_text
 from cql_protocol.values import Date, Duration, Time, Timestamp
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
+    from typing import Any
 
 __all__ = [
     "address_literal",

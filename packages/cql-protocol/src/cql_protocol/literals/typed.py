@@ -7,7 +7,6 @@ statement is accepted, with the same errors, and what is written has one known c
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
 from cql_protocol.identifiers import protect_name
@@ -29,8 +28,11 @@ from cql_protocol.types import (
 )
 from cql_protocol.values import EMPTY, UNSET
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["typed_literal"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
 from cql_protocol.errors import LocalProtocolError, RemoteProtocolError
 from cql_protocol.messages import opcodes
 from cql_protocol.messages.base import Record, Request
@@ -24,8 +22,11 @@ from cql_protocol.wire import (
     write_short_bytes,
 )
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import ClassVar
 
     from cql_protocol.dialect import Dialect
     from cql_protocol.wire import Value

@@ -6,8 +6,6 @@ flags tell which of the first three are there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cql_protocol.errors import DriverException, LocalProtocolError, RemoteProtocolError
 from cql_protocol.messages import opcodes
 from cql_protocol.messages.base import Extras, Message, Request, Response
@@ -33,6 +31,8 @@ from cql_protocol.messages.responses import (
 )
 from cql_protocol.messages.results import decode_result
 from cql_protocol.wire import Reader, write_bytes_map, write_string_list
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,6 @@ known becomes a `ServerError` that keeps the code.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol import errors
 from cql_protocol.enums import OperationType, WriteType
@@ -22,7 +21,11 @@ from cql_protocol.wire import (
     write_string_list,
 )
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from cql_protocol.dialect import Dialect
     from cql_protocol.wire import Reader
 

@@ -6,15 +6,16 @@ Event types this library does not know (ScyllaDB's CLIENT_ROUTES_CHANGE, say) co
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
 from cql_protocol.errors import RemoteProtocolError
 from cql_protocol.messages import opcodes
 from cql_protocol.messages.base import Response
 from cql_protocol.wire import Reader, write_inet, write_string, write_string_list
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import ClassVar
 
     from cql_protocol.dialect import Dialect
 

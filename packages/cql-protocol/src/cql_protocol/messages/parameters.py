@@ -7,7 +7,6 @@ one; keyspace and now-in-seconds exist from version 5 on, UNSET from version 4 o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from cql_protocol.errors import LocalProtocolError, RemoteProtocolError
 from cql_protocol.messages.base import Record
@@ -21,6 +20,8 @@ from cql_protocol.wire import (
     write_string,
     write_value,
 )
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
 from cql_protocol.errors import LocalProtocolError
 from cql_protocol.messages import opcodes
 from cql_protocol.messages.base import Request
@@ -19,8 +17,11 @@ from cql_protocol.wire import (
     write_string_map,
 )
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import ClassVar
 
     from cql_protocol.dialect import Dialect
 

@@ -3,14 +3,15 @@ their own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
 from cql_protocol.messages import opcodes
 from cql_protocol.messages.base import Response
 from cql_protocol.wire import Reader, write_bytes, write_string, write_string_multimap
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import ClassVar
 
     from cql_protocol.dialect import Dialect
 

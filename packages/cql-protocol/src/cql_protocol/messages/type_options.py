@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cql_protocol.errors import InvalidTypeName, InvalidValue, RemoteProtocolError
 from cql_protocol.types import (
     SIMPLE_TYPES,
@@ -19,6 +17,8 @@ from cql_protocol.types import (
 from cql_protocol.types.base import MAX_DEPTH
 from cql_protocol.types.parse_class import parse_class_name
 from cql_protocol.wire import pack_short, write_string
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from cql_protocol.wire import Reader

@@ -9,15 +9,17 @@ one cell, raises nothing but `DecodeError`, and never builds more than the cell 
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from cql_protocol.errors import DecodeError, InvalidValue, InvalidValueType
 from cql_protocol.types.options import DEFAULT_OPTIONS
 from cql_protocol.values.immutable import Immutable
 from cql_protocol.values.sentinels import EMPTY
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, NoReturn
 
     from cql_protocol.types.options import ReadOptions
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from struct import Struct
 from struct import error as StructError
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import DecodeError, InvalidValue, InvalidValueType, ValueOutOfRange
 from cql_protocol.types.base import (
@@ -23,8 +22,11 @@ from cql_protocol.types.order import in_order, order_key
 from cql_protocol.values.ordered_map import OrderedMapSerializedKey
 from cql_protocol.values.sorted_set import SortedSet
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from cql_protocol.types.base import Reader
     from cql_protocol.types.options import ReadOptions

@@ -7,12 +7,15 @@ from math import inf, isinf
 from operator import index
 from struct import Struct
 from struct import error as StructError
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import DecodeError, ValueOutOfRange
 from cql_protocol.types.base import SimpleType, bad_size, put, show
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from cql_protocol.types.base import Reader
     from cql_protocol.types.options import ReadOptions
 

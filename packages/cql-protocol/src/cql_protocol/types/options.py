@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_protocol.values.immutable import Immutable
 from cql_protocol.values.sentinels import EMPTY, Empty
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from cql_protocol.types.base import CqlType, Reader
 

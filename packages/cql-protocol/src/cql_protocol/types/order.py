@@ -6,15 +6,17 @@ Within tuples, user types and vectors it leaves them as sent, and another order 
 from __future__ import annotations
 
 from math import copysign, inf
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.types.base import unpack_size
 from cql_protocol.types.vectors import VectorType
 from cql_protocol.types.vint import unpack_unsigned
 from cql_protocol.types.wrappers import FrozenType, ReversedType
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from cql_protocol.types.base import CqlType
 

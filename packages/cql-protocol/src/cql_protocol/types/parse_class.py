@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NoReturn
 
 from cql_protocol.errors import InvalidTypeName, InvalidValue
 from cql_protocol.registry import CODECS
@@ -20,8 +19,11 @@ from cql_protocol.types.tuples import TupleType, UserType
 from cql_protocol.types.vectors import VectorType
 from cql_protocol.types.wrappers import CustomType, FrozenType, ReversedType
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
 __all__ = ["parse_class_name"]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NoReturn
 
 from cql_protocol.errors import InvalidTypeName, InvalidValue
 from cql_protocol.types.base import MAX_DEPTH, show
@@ -18,7 +17,11 @@ from cql_protocol.types.tuples import TupleType
 from cql_protocol.types.vectors import VectorType
 from cql_protocol.types.wrappers import FrozenType
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from cql_protocol.types.base import CqlType
 
     UserTypes = Mapping[str, CqlType] | Callable[[str], CqlType | None]

@@ -7,7 +7,6 @@ from math import floor, isfinite
 from operator import index
 from struct import Struct
 from struct import error as StructError
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import DecodeError, InvalidValue, InvalidValueType, ValueOutOfRange
 from cql_protocol.types.base import SimpleType, bad_size, show
@@ -17,7 +16,11 @@ from cql_protocol.values.duration import Duration
 from cql_protocol.values.time import Time
 from cql_protocol.values.timestamp import Timestamp
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from cql_protocol.types.base import Reader
     from cql_protocol.types.options import ReadOptions
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import DecodeError, ValueOutOfRange
 from cql_protocol.types.base import CqlType, SimpleType, show
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from cql_protocol.types.base import Reader
     from cql_protocol.types.options import ReadOptions
 

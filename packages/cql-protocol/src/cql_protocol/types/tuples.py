@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from keyword import iskeyword
 from struct import error as StructError
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import DecodeError, InvalidValue, ValueOutOfRange
 from cql_protocol.identifiers import protect_type_name
@@ -22,8 +21,11 @@ from cql_protocol.types.base import (
     unpack_size,
 )
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from cql_protocol.types.base import Reader
     from cql_protocol.types.options import ReadOptions

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import ValueOutOfRange
 from cql_protocol.types.base import SimpleType, bad_size, show
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from cql_protocol.types.base import Reader
     from cql_protocol.types.options import ReadOptions

@@ -7,13 +7,16 @@ from array import array
 from collections.abc import Sequence
 from struct import Struct
 from struct import error as StructError
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import DecodeError, InvalidValue, InvalidValueType, ValueOutOfRange
 from cql_protocol.types.base import MARSHAL, CqlType, bad_size, may_be_infinite, prefixed, put
 from cql_protocol.types.vint import pack_unsigned, unpack_unsigned
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from cql_protocol.types.base import Reader
     from cql_protocol.types.options import ReadOptions
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cql_protocol.errors import DecodeError
 from cql_protocol.types.base import MARSHAL, CqlType, SimpleType, put
 from cql_protocol.types.texts import BytesType
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from cql_protocol.types.base import Reader
     from cql_protocol.types.options import ReadOptions
 

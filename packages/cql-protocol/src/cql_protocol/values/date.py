@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from functools import total_ordering
 from operator import index
-from typing import Any
 
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
 from cql_protocol.values.calendar import (
@@ -15,6 +14,11 @@ from cql_protocol.values.calendar import (
     parse_date,
 )
 from cql_protocol.values.immutable import Immutable
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Date"]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
 
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
 from cql_protocol.values.immutable import Immutable
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 __all__ = ["Duration"]
 

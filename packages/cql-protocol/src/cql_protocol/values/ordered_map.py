@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, ItemsView, Iterable, Iterator, Mapping, MutableMapping, Set
-from typing import TYPE_CHECKING, Any, TypeVar
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol, TypeVar
 
     class KeyType(Protocol):
         """What a serialized map needs of the type of its keys."""
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
         def encode(self, value: Any, /) -> bytes:
             """Return the bytes of a key."""
 
+    _K = TypeVar("_K")
+    _V = TypeVar("_V")
+
 
 __all__ = ["OrderedMap", "OrderedMapSerializedKey"]
 
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 
-
-class OrderedMap(MutableMapping[_K, _V]):
+class OrderedMap(MutableMapping["_K", "_V"]):
     """A map that keeps the order of insertion and accepts unhashable keys, such as lists or dicts.
 
     Made like a dict: of a mapping or of pairs, and keywords. Equal to any mapping of the same
@@ -115,7 +116,7 @@ class OrderedMap(MutableMapping[_K, _V]):
         return (OrderedMap, (list(self._items.values()),))
 
 
-class OrderedMapSerializedKey(OrderedMap[_K, _V]):
+class OrderedMapSerializedKey(OrderedMap["_K", "_V"]):
     """An ordered map that finds a key by its serialized bytes.
 
     A CQL map is read as this where its keys cannot be hashed: whatever Python value encodes to
@@ -139,7 +140,7 @@ class OrderedMapSerializedKey(OrderedMap[_K, _V]):
         return (_rebuild, (self._key_type, list(self._items.values())))
 
 
-class _Items(ItemsView[_K, _V]):
+class _Items(ItemsView["_K", "_V"]):
     """The pairs of an ordered map, without looking every key up again."""
 
     __slots__ = ()

@@ -5,10 +5,14 @@ from __future__ import annotations
 import datetime
 from functools import total_ordering
 from operator import index
-from typing import Any
 
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
 from cql_protocol.values.immutable import Immutable
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Time"]
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime
 from functools import total_ordering
 from operator import index
-from typing import Any
 
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
 from cql_protocol.values.calendar import date_text
 from cql_protocol.values.immutable import Immutable
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Timestamp"]
 
