@@ -28,7 +28,7 @@ help:
 	@echo "make test    run all tests, first in pure Python, then compiled; ARGS='-k name' goes to pytest"
 	@echo "make check   lint, format and types"
 	@echo "make fix     mend what the linter and the formatter can mend"
-	@echo "make demo    start a Cassandra node and talk to it"
+	@echo "make demo    start a Cassandra node and show the driver on it; ARGS='--rows 30000' is shorter"
 	@echo "make fuzz    feed the decoders random bytes; ARGS goes to the fuzzer"
 	@echo "make bench   measure the codec's kernels; ARGS=requests, start or memory measures the driver"
 	@echo "make build   build the wheel and the source archive of each package into dist/"
@@ -67,7 +67,7 @@ build:
 clean:
 	rm -rf .venv .hatch dist packages/*/build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -f packages/*/src/*/_version.py packages/cql-speedups/src/cql_speedups/*.so
-	find packages tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find packages tests tools examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV):
 	echo "setting up .venv with hatch $(HATCH_VERSION)"

@@ -28,6 +28,7 @@ from cql_driver.cluster import (
 )
 from cql_driver.concurrent import execute_concurrent, execute_concurrent_with_args
 from cql_driver.query import (
+    UNSET_VALUE,
     BatchStatement,
     BatchType,
     SimpleStatement,
@@ -85,15 +86,17 @@ def load(session: Session, flights: list[Flight]) -> None:
     """Write every flight by one prepared statement, `CONCURRENCY` of them in flight.
 
     `results_generator` gives each result when it is there, and keeps none: the memory it takes
-    does not depend on how many rows there are.
+    does not depend on how many rows there are. What a flight does not have is left unset: None
+    would be written, as a tombstone.
     """
     show.heading(f"Load: execute_concurrent_with_args, {CONCURRENCY} in flight")
     columns = ", ".join(Flight._fields)
     markers = ", ".join("?" * len(Flight._fields))
     insert = session.prepare(f"INSERT INTO departures ({columns}) VALUES ({markers})")
+    rows = ([UNSET_VALUE if cell is None else cell for cell in flight] for flight in flights)
     begun = time.perf_counter()
     results = execute_concurrent_with_args(
-        session, insert, flights, concurrency=CONCURRENCY, results_generator=True
+        session, insert, rows, concurrency=CONCURRENCY, results_generator=True
     )
     written = sum(1 for _ in show.progress(results, len(flights), "loading"))
     show.rate("rows written", written, begun)

@@ -12,15 +12,31 @@ from tests.cassandra import Cluster
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_readmes_example(cassandra: Cluster) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (program,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+def programs(document: str) -> list[str]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def output(program: str, cassandra: Cluster) -> str:
     program = program.replace('"127.0.0.1"', repr(cassandra.contact_points[0]))
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert cassandra.version in done.stdout
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_the_readmes_examples(cassandra: Cluster) -> None:
+    driver, protocol = programs("README.md")
+    lines = output(driver, cassandra).splitlines()
+    assert sorted(lines[:3]) == ["1 Emma", "2 Middlemarch", "3 Orlando"]
+    assert lines[3:] == ["Middlemarch"]
+    assert cassandra.version in output(protocol, cassandra)
+
+
+def test_the_page_of_the_driver_on_the_index_has_the_same_example() -> None:
+    assert programs("packages/cql-driver/README.md") == programs("README.md")[:1]
 
 
 def test_the_sans_io_demo(cassandra: Cluster) -> None:
