@@ -39,8 +39,6 @@ log = get_logger("cql_driver.cluster")
 
 _DELAY = 60.0
 """Seconds between two tries to reconnect when the policy gives no delay at all."""
-_LEAST_STREAMS = 64
-"""Requests that fit on this connection, however few those of sessions may carry."""
 
 
 class ControlConnection:
@@ -152,7 +150,6 @@ class ControlConnection:
     async def _connect_to(self, endpoint: Any, host: Host | None) -> None:
         engine = self._engine
         link: Link = await engine.connector.open(endpoint, host=host)
-        link.streams.limit = max(link.streams.limit, _LEAST_STREAMS)
         self._opening = link
         try:
             await self._begin(link)

@@ -42,6 +42,9 @@ __all__ = ["Connector", "use_keyspace"]
 
 log = get_logger("cql_driver.connection")
 
+_OWN_STREAMS = 64
+"""Requests of the driver's own that fit on a connection, however few of a session's may."""
+
 
 class Connector:
     """Opens `Link`s as the settings say, and remembers which version each node speaks."""
@@ -59,16 +62,19 @@ class Connector:
         endpoint: Any,
         host: Host | None = None,
         keyspace: str | None = None,
-        startup_options: dict[str, str] | None = None,
+        max_streams: int | None = None,
     ) -> Link:
         """Return a connection that is ready for requests, in `keyspace` if one is given.
 
+        It carries `max_streams` requests at a time; if None, enough for what the driver asks.
         Raises `ConnectionException` when the node cannot be reached, `OperationTimedOut`
         after `connect_timeout` seconds in all, `AuthenticationFailed`, or what the server
         answered. Nothing is left behind then.
         """
         settings = self.settings
-        conversation = self._negotiate(endpoint, host, keyspace, startup_options or {})
+        if max_streams is None:
+            max_streams = max(settings.max_requests_per_connection, _OWN_STREAMS)
+        conversation = self._negotiate(endpoint, host, keyspace, max_streams)
         what = f"connecting to {endpoint}"
         link = await within(self.runtime, settings.connect_timeout, conversation, what)
         if host is not None:
@@ -81,14 +87,14 @@ class Connector:
         self._versions.pop(endpoint, None)
 
     async def _negotiate(
-        self, endpoint: Any, host: Host | None, keyspace: str | None, options: dict[str, str]
+        self, endpoint: Any, host: Host | None, keyspace: str | None, max_streams: int
     ) -> Link:
         """Try versions from the highest down to what the node speaks (spec section 2.1)."""
         settings = self.settings
         version = self._versions.get(endpoint, settings.protocol_version)
         while True:
             try:
-                link = await self._reach(endpoint, host, keyspace, version, options)
+                link = await self._reach(endpoint, host, keyspace, version, max_streams)
             except ProtocolVersionUnsupported as exc:
                 lower = ProtocolVersion.get_lower_supported(version)
                 if settings.protocol_version_explicit or not lower:
@@ -108,15 +114,15 @@ class Connector:
         host: Host | None,
         keyspace: str | None,
         version: int,
-        options: dict[str, str],
+        max_streams: int,
     ) -> Link:
         """Connect to the first address of the end point that lets us, and shake hands."""
         addresses = await self._addresses(endpoint)
         for number, address in enumerate(addresses, 1):
-            link = self._new_link(endpoint, host, version)
+            link = self._new_link(endpoint, host, version, max_streams)
             try:
                 await self._connect(link, address)
-                await self._shake_hands(link, options)
+                await self._shake_hands(link)
                 if keyspace is not None:
                     await use_keyspace(link, keyspace)
             except OSError as exc:
@@ -131,12 +137,12 @@ class Connector:
             return link
         raise ConnectionException(f"{endpoint} has no address", endpoint)
 
-    def _new_link(self, endpoint: Any, host: Host | None, version: int) -> Link:
+    def _new_link(self, endpoint: Any, host: Host | None, version: int, max_streams: int) -> Link:
         settings = self.settings
         connection = ClientConnection(
             version,
             allow_beta=settings.allow_beta_protocol_version,
-            max_streams=settings.max_requests_per_connection,
+            max_streams=max_streams,
         )
         return Link(self.runtime, connection, endpoint, host)
 
@@ -166,12 +172,12 @@ class Connector:
         why = exc.strerror or str(exc) or type(exc).__name__
         raise ConnectionException(f"cannot connect to {endpoint}: {why}", endpoint) from exc
 
-    async def _shake_hands(self, link: Link, options: dict[str, str]) -> None:
+    async def _shake_hands(self, link: Link) -> None:
         """OPTIONS, STARTUP, and what the server wants to know of us (spec section 4.1)."""
         supported = await link.request(Options())
         if not isinstance(supported, Supported):
             raise ProtocolError(f"OPTIONS was answered by {supported!r}", link.endpoint)
-        answer = await link.request(self._startup(supported, link.dialect.version, options))
+        answer = await link.request(self._startup(supported, link.dialect.version))
         if isinstance(answer, Authenticate):
             await self._authenticate(link, answer.authenticator)
         elif not isinstance(answer, Ready):
@@ -181,9 +187,9 @@ class Connector:
                 f"{link.endpoint} asks for no credentials, though an auth_provider is set"
             )
 
-    def _startup(self, supported: Supported, version: int, options: dict[str, str]) -> Startup:
+    def _startup(self, supported: Supported, version: int) -> Startup:
         settings = self.settings
-        wanted = {**settings.startup_options, **options}
+        wanted = dict(settings.startup_options)
         versions = supported.options.get("CQL_VERSION") or ["3.0.0"]
         if settings.cql_version is not None and settings.cql_version not in versions:
             raise ProtocolError(

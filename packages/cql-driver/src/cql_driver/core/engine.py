@@ -327,9 +327,7 @@ class Engine:
         """A request was given up; replace a connection with too many of those."""
         # Where few fit on a connection, fewer of these are too many.
         if link.orphans > min(self.settings.orphan_threshold, link.streams.limit // 2):
-            self.replace(
-                link, f"{link.orphans} requests timed out on it and are still unanswered"
-            )
+            self.replace(link, f"{link.orphans} requests timed out on it and are still unanswered")
 
     def replace(self, link: Link, why: str) -> None:
         """Have another connection in the place of one that sessions shall not use any more."""

@@ -193,6 +193,8 @@ class Execution(Recovery):
     def arm(self) -> None:
         """Have the time run before there is something to send: while it is being prepared."""
         engine = self.session.engine
+        if self.session.closed is not None:
+            return
         if not engine.sweeping:
             engine.start_sweep()
         self.details().armed = True

@@ -120,8 +120,11 @@ class Preparer:
     ) -> PreparedState:
         """Return the prepared statement: out of the cache, or from the first host that can.
 
-        `patience` is how many seconds each host may take, None for no limit.
+        `patience` is how many seconds each host may take; `connect_timeout` where it is None,
+        since others may be waiting for the same answer.
         """
+        if patience is None:
+            patience = self.engine.settings.connect_timeout
         key = (keyspace if keyspace is not None else session.keyspace, query)
         known = self.cache.get(key)
         if known is not None and custom_payload is None:

@@ -158,7 +158,10 @@ class HostPool:
         while not self.closed and len(self.all_links) < self.target:
             try:
                 link = await engine.connector.open(
-                    self.host.endpoint, self.host, self.session.keyspace
+                    self.host.endpoint,
+                    self.host,
+                    self.session.keyspace,
+                    engine.settings.max_requests_per_connection,
                 )
                 await self._settle_in(link)
             except Exception as exc:  # noqa: BLE001 - whatever it is, the host is not reached
