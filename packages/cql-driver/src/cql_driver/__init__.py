@@ -12,11 +12,7 @@ Example::
 from __future__ import annotations
 
 from cql_driver._version import __version__
-from cql_driver.descriptors import (
-    SignatureDescriptor,
-    UserAggregateDescriptor,
-    UserFunctionDescriptor,
-)
+from cql_protocol._lazy import lazily
 from cql_protocol.enums import (
     BatchType,
     ConsistencyLevel,
@@ -72,6 +68,24 @@ from cql_protocol.errors import (
     WriteFailure,
     WriteTimeout,
 )
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from cql_driver.descriptors import (
+        SignatureDescriptor,
+        UserAggregateDescriptor,
+        UserFunctionDescriptor,
+    )
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "cql_driver.descriptors": (
+                "SignatureDescriptor UserAggregateDescriptor UserFunctionDescriptor"
+            ),
+        },
+    )
 
 __all__ = [
     "AlreadyExists",

@@ -27,6 +27,8 @@ server answers in `cql_protocol.errors`; those people know by this page are here
 
 from __future__ import annotations
 
+from functools import cache
+
 from cql_protocol.errors import (
     AlreadyExists,
     CDCWriteFailure,
@@ -47,7 +49,6 @@ from cql_protocol.errors import (
 )
 from cql_protocol.messages import RawRows
 from cql_protocol.rows import decode_rows
-from cql_protocol.types import BIGINT, COUNTER, DOUBLE, FLOAT, INT, SMALLINT, TINYINT
 
 TYPE_CHECKING = False
 
@@ -220,8 +221,9 @@ class NumpyProtocolHandler(ProtocolHandler):
         _, names, decoder = page_decoder.shape(columns)
         cells = _cells(page, len(names))
         arrays: dict[str, Any] = {}
+        types = _types()
         for at, (name, column) in enumerate(zip(names, decoder.columns, strict=True)):
-            typed = _TYPES.get(column)
+            typed = types.get(column)
             if typed is None:
                 arrays[name] = _object_array(cells[at], decoder.readers[at], name)
             else:
@@ -230,15 +232,20 @@ class NumpyProtocolHandler(ProtocolHandler):
         return arrays if _is_own(factory) else factory(names, arrays)
 
 
-_TYPES: dict[CqlType, str] = {
-    TINYINT: ">i1",
-    SMALLINT: ">i2",
-    INT: ">i4",
-    BIGINT: ">i8",
-    COUNTER: ">i8",
-    FLOAT: ">f4",
-    DOUBLE: ">f8",
-}
+@cache
+def _types() -> dict[CqlType, str]:
+    """Return what an array of a type's values is made of."""
+    from cql_protocol.types import BIGINT, COUNTER, DOUBLE, FLOAT, INT, SMALLINT, TINYINT
+
+    return {
+        TINYINT: ">i1",
+        SMALLINT: ">i2",
+        INT: ">i4",
+        BIGINT: ">i8",
+        COUNTER: ">i8",
+        FLOAT: ">f4",
+        DOUBLE: ">f8",
+    }
 
 
 def _is_own(factory: Any) -> bool:

@@ -24,8 +24,9 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
-__all__ = ["lazily"]
+__all__ = ["lazily", "pattern"]
 
 
 def lazily(
@@ -49,3 +50,25 @@ def lazily(
         return sorted({*vars(sys.modules[face]), *modules})
 
     return load, names
+
+
+def pattern(text: str, method: str) -> Callable[..., Any]:
+    """Return a method of the regular expression `text`, which is compiled by the first call.
+
+    Example::
+
+        >>> find_word = pattern("[a-z]+", "search")
+        >>> find_word("42 nodes")[0]
+        'nodes'
+    """
+    made: Callable[..., Any] | None = None
+
+    def call(subject: str, *arguments: object) -> Any:
+        nonlocal made
+        if made is None:
+            import re
+
+            made = getattr(re.compile(text), method)
+        return made(subject, *arguments)
+
+    return call

@@ -6,8 +6,6 @@ and reads the words of its grammar as what they mean there.
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
@@ -54,12 +52,17 @@ RESERVED_WORDS = frozenset(
 )
 """Words that cannot be names without quotes, in lower case."""
 
-_is_plain = re.compile(r"[a-z][a-z0-9_]*").fullmatch
+_PLAIN = "abcdefghijklmnopqrstuvwxyz0123456789_"
 
 
 def is_valid_name(name: str | None) -> bool:
     """Say whether `name` can stand in a statement without quotes and still mean itself."""
-    return name is not None and _is_plain(name) is not None and name not in RESERVED_WORDS
+    return (
+        name is not None
+        and "a" <= name[:1] <= "z"
+        and not name.strip(_PLAIN)  # nothing but these
+        and name not in RESERVED_WORDS
+    )
 
 
 def escape_name(name: str) -> str:

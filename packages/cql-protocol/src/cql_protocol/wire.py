@@ -8,7 +8,6 @@ below; they refuse what does not fit into the notation before anything is sent.
 from __future__ import annotations
 
 from struct import Struct
-from uuid import UUID
 
 from cql_protocol.errors import LocalProtocolError, RemoteProtocolError
 from cql_protocol.values import UNSET
@@ -17,6 +16,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from uuid import UUID
 
     from cql_protocol.values import Unset
 
@@ -119,6 +119,8 @@ class Reader:
 
     def uuid(self) -> UUID:
         """Read a [uuid]."""
+        from uuid import UUID
+
         return UUID(bytes=self._slice(16, "[uuid]"))
 
     def string_list(self) -> list[str]:

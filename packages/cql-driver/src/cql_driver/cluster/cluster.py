@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Hashable
+from functools import cached_property
 from threading import RLock
-from uuid import uuid4
 
 from cql_driver.cluster.configuration import Configuration
 from cql_driver.cluster.hosts import ClusterHosts
@@ -17,7 +17,6 @@ from cql_driver.cluster.profiles import (
 )
 from cql_driver.cluster.session import Session
 from cql_driver.cluster.values import checked_name
-from cql_driver.core.engine import Engine
 from cql_driver.core.observers import ObserverGroup
 from cql_driver.core.runtime import Waitable
 from cql_driver.errors import (
@@ -36,7 +35,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
+    from uuid import UUID
 
+    from cql_driver.core.engine import Engine
     from cql_driver.core.observers import Observer
     from cql_driver.core.runtime import Runtime
     from cql_driver.core.sessions import SessionPools
@@ -68,13 +69,19 @@ class Cluster(ClusterHosts, Configuration):
         self.is_shutdown = False
         self.sessions: weakref.WeakSet[Session] = weakref.WeakSet()
         self.metadata = Metadata()
-        self.session_id = uuid4()
         self.profile_manager = ProfileManager()
         self.profile_manager.listeners = self._host_listeners
         self._listeners: tuple[Any, ...] = ()
         self._user_types: dict[tuple[str, str], type] = {}
         self.read_options = ReadOptions()
         self.metrics: Metrics | None = None
+
+    @cached_property
+    def session_id(self) -> UUID:  # type: ignore[override]
+        """What names this client to the servers."""
+        from uuid import uuid4
+
+        return uuid4()
 
     def __repr__(self) -> str:
         points = ", ".join(map(str, self.contact_endpoints))
@@ -111,6 +118,13 @@ class Cluster(ClusterHosts, Configuration):
             raise SessionShutdown("the cluster is shut down: make a new Cluster")
         if self._engine is not None:
             return self._engine
+        if self._forked:
+            # What the parent knows of its nodes is the parent's.
+            self._forked = False
+            self.metadata = Metadata()
+        # What it takes to be connected is not loaded before, nor for making a cluster.
+        from cql_driver.core.engine import Engine
+
         runtime = self._given_runtime or make_runtime(self.reactor, self.background_thread)
         runtime.start()
         try:
@@ -206,8 +220,6 @@ class Cluster(ClusterHosts, Configuration):
             if session._pools is None:
                 if session.is_shutdown or self.is_shutdown:
                     raise SessionShutdown("the session is shut down: make a new one")
-                self._forked = False
-                self.metadata = Metadata()
                 engine = self._connected_engine()
                 session._pools = engine.runtime.run(engine.open_session(session._keyspace))
             return session._pools

@@ -5,7 +5,6 @@ from __future__ import annotations
 from cql_driver.addresses import checked_address, checked_port
 from cql_driver.cluster.values import checked_count, checked_host, checked_seconds
 from cql_driver.connection import DefaultEndPoint, EndPoint
-from cql_driver.control.agreement import agree_among
 from cql_driver.core.procedures import spawn
 from cql_driver.errors import InvalidArgument, InvalidArgumentType, SessionShutdown
 from cql_driver.policies import HostDistance
@@ -115,6 +114,8 @@ class SessionHosts:
         else:
             if wait_time is None:
                 wait_time = engine.settings.max_schema_agreement_wait
+            from cql_driver.control.agreement import agree_among
+
             waiting = agree_among(engine, lambda: self._links_within(wanted), wait_time)
         return bool(self._runtime.run(waiting))
 

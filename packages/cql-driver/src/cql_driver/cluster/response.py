@@ -9,7 +9,6 @@ from cql_driver.cluster.results import ResultSet
 from cql_driver.cluster.values import checked_seconds
 from cql_driver.errors import InvalidArgument, InvalidArgumentType, QueryExhausted
 from cql_driver.logs import get_logger
-from cql_driver.query import QueryTrace
 from cql_protocol.enums import ConsistencyLevel
 from cql_protocol.messages import RawRows
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from cql_driver.cluster.session import Session
     from cql_driver.core.execution import Execution
     from cql_driver.pools.host import Host
+    from cql_driver.query import QueryTrace
     from cql_protocol.messages import Request
 
     Callback = tuple[Callable[..., object], tuple[Any, ...], Mapping[str, Any]]
@@ -304,6 +304,8 @@ class ResponseFuture:
         return [self._get_trace(trace_id, max_wait_per, query_cl) for trace_id in self._traces]
 
     def _get_trace(self, trace_id: UUID, max_wait: float | None, query_cl: int) -> QueryTrace:
+        from cql_driver.query import QueryTrace
+
         trace = QueryTrace(trace_id, self.session)
         wait = self.session.max_trace_wait if max_wait is None else max_wait
         checked_seconds("max_wait", wait, none=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from uuid import uuid4
+from functools import cached_property
 
 from cql_driver.cluster.attributes import CheckedAttributes
 from cql_driver.cluster.decoding import PageDecoder
@@ -15,7 +15,6 @@ from cql_driver.cluster.response import ResponseFuture
 from cql_driver.cluster.results import result_of
 from cql_driver.cluster.values import checked_callable, checked_name, not_a_timestamp
 from cql_driver.core.execution import Execution
-from cql_driver.encoder import Encoder
 from cql_driver.errors import InvalidArgument, InvalidArgumentType, QueryExhausted
 from cql_driver.protocol import ProtocolHandler
 from cql_driver.query import PreparedStatement, SimpleStatement, dict_factory
@@ -28,12 +27,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
+    from uuid import UUID
 
     from cql_driver.cluster.cluster import Cluster
     from cql_driver.cluster.profiles import ExecutionProfile
     from cql_driver.cluster.results import ResultSet
     from cql_driver.core.runtime import Runtime
     from cql_driver.core.sessions import SessionPools
+    from cql_driver.encoder import Encoder
     from cql_driver.pools.host import Host
     from cql_protocol.messages import ColumnSpec
 
@@ -73,8 +74,6 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
         self, cluster: Cluster, hosts: Iterable[Host] = (), keyspace: str | None = None
     ) -> None:
         self.cluster = cluster
-        self.session_id = uuid4()
-        self.encoder = Encoder()
         self.timestamp_generator = cluster.timestamp_generator
         self._pools: SessionPools | None = None
         self._keyspace = keyspace
@@ -84,6 +83,20 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
         self._decoder = PageDecoder(cluster.read_options)
         self.next_timestamp = self._next_timestamp
         self._shutdown = False
+
+    @cached_property
+    def session_id(self) -> UUID:
+        """What names this session in the driver's reports."""
+        from uuid import uuid4
+
+        return uuid4()
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """What writes parameters of statements with ``%s`` markers."""
+        from cql_driver.encoder import Encoder
+
+        return Encoder()
 
     def __repr__(self) -> str:
         state = "shut down" if self.is_shutdown else f"keyspace {self.keyspace!r}"

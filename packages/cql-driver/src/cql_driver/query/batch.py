@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cql_driver.encoder import Encoder
+from functools import cache
+
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.query.bound import BoundStatement
 from cql_driver.query.checks import MOST_ITEMS, check_custom_payload
@@ -20,12 +21,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
+    from cql_driver.encoder import Encoder
     from cql_driver.query.statement import Parameters, Payload
     from cql_protocol.messages import Batch
 
 __all__ = ["BatchStatement"]
 
 _UNPREPARED = b""
+
+
+@cache
+def _encoder() -> Encoder:
+    from cql_driver.encoder import Encoder
+
+    return Encoder()
 
 
 class _Unprepared:
@@ -167,7 +176,7 @@ class BatchStatement(Statement):
             self._entries.append(BatchEntry(_UNPREPARED))
             return
         else:
-            encoder = getattr(self._session, "encoder", None) or Encoder()
+            encoder = getattr(self._session, "encoder", None) or _encoder()
             written = substitute(text, parameters, encoder.cql_encode_all_types)
             self._entries.append(BatchEntry(written))
         self._text_keyspaces.add(keyspace)

@@ -9,14 +9,13 @@ else is a marker, as in ``{:k : :v}`` or ``{1::x}``.
 
 from __future__ import annotations
 
-import re
-
 from cql_driver.errors import InvalidArgument
+from cql_protocol._lazy import pattern
 
 __all__ = ["first_word", "marker_style"]
 
-_tokens = re.compile(
-    r"""
+_tokens = pattern(
+    r"""(?xs)
       (?P<text>'[^']*(?:'|\Z) | \$\$.*?(?:\$\$|\Z))
     | (?P<name>"[^"]*(?:"|\Z))
     | (?P<comment>(?:--|//)[^\n\r]* | /\*.*?(?:\*/|\Z))
@@ -26,10 +25,10 @@ _tokens = re.compile(
     | (?P<colon>:(?P<named>(?=\s*[A-Za-z_"]))?)
     | (?P<sign>[^\s\w])
     """,
-    re.VERBOSE | re.DOTALL,
-).finditer
-_percent_marker = re.compile(r"%%|(%s|%\([^()]*\)s)").finditer
-_leading = re.compile(r"(?:\s+|--[^\n\r]*|//[^\n\r]*|/\*.*?\*/)*([A-Za-z]*)", re.DOTALL).match
+    "finditer",
+)
+_percent_marker = pattern(r"%%|(%s|%\([^()]*\)s)", "finditer")
+_leading = pattern(r"(?s)(?:\s+|--[^\n\r]*|//[^\n\r]*|/\*.*?\*/)*([A-Za-z]*)", "match")
 
 _KEPT_SIZE = 4096
 _KEPT = 1024
@@ -127,5 +126,8 @@ def _follow(open_: list[str], sign: str) -> None:
 
 def first_word(query: str) -> str:
     """Return the first word of a statement in upper case, such as ``SELECT``; '' for none."""
+    word = query[:12].partition(" ")[0]  # mostly it is that simple
+    if word.isalpha() and word.isascii():
+        return word.upper()
     found = _leading(query)
     return found[1].upper() if found else ""

@@ -6,11 +6,11 @@ returns the rows in its form. Give one to an execution profile: ``row_factory=di
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from keyword import iskeyword
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
+from cql_protocol._lazy import pattern
 
 TYPE_CHECKING = False
 
@@ -36,8 +36,8 @@ __all__ = [
 _KEPT = 512
 
 _makers: dict[tuple[str, ...], Callable[[Any], Any]] = {}
-_no_letter = re.compile("[^a-zA-Z0-9]").sub
-_bad_ends = re.compile("^[^a-zA-Z0-9]+|[^a-zA-Z0-9_]+$").sub
+_no_letter = pattern("[^a-zA-Z0-9]", "sub")
+_bad_ends = pattern("^[^a-zA-Z0-9]+|[^a-zA-Z0-9_]+$", "sub")
 
 
 def tuple_factory(colnames: Sequence[str], rows: Rows) -> Rows:
@@ -113,7 +113,9 @@ def field_names(colnames: Sequence[str]) -> list[str]:
     names: list[str] = []
     taken: set[str] = set()
     for index, column in enumerate(colnames):
-        name = _no_letter("_", _bad_ends("", column))
+        name = column
+        if not (name.isascii() and name.isidentifier()) or name[0] == "_":
+            name = _no_letter("_", _bad_ends("", name))
         if not name or name[0].isdigit() or name[0] == "_" or iskeyword(name):
             name = f"field_{index}_"
         while name in taken:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from struct import Struct
 from struct import error as StructError
 
 from cql_protocol.errors import InvalidValue, InvalidValueType
 from cql_protocol.rows import RowDecoder, bind_values
 from cql_protocol.tokens import composite_key
-from cql_protocol.types import BIGINT, COUNTER, DEFAULT_OPTIONS, INT, SMALLINT, TEXT, TINYINT
 from cql_protocol.types.base import show
+from cql_protocol.types.options import DEFAULT_OPTIONS
 from cql_protocol.values import UNSET
 
 TYPE_CHECKING = False
@@ -27,15 +28,16 @@ __all__ = ["Snapshot", "find_routing_indexes"]
 _MOST_STARTS = 64
 _MOST_DECODERS = 8
 
+
 # Functions in C that give what the type's own `encode` gives, or raise. After an error of any
 # kind the values are bound once more by `bind_values`, which knows all the types take.
-_DIRECT: dict[CqlType, Callable[[Any], bytes]] = {
-    **{
-        cql_type: Struct(">" + cql_type.struct_code).pack
-        for cql_type in (TINYINT, SMALLINT, INT, BIGINT, COUNTER)
-    },
-    TEXT: str.encode,
-}
+@cache
+def _direct() -> dict[CqlType, Callable[[Any], bytes]]:
+    from cql_protocol.types import BIGINT, COUNTER, INT, SMALLINT, TEXT, TINYINT
+
+    numbers = (TINYINT, SMALLINT, INT, BIGINT, COUNTER)
+    return {**{each: Struct(">" + each.struct_code).pack for each in numbers}, TEXT: str.encode}
+
 
 _join_parts = Struct(">H").pack
 
@@ -106,8 +108,9 @@ class Snapshot:
         self.starts: dict[int, bytes] = {}
         """How requests begin, by level and flags: kept by `messages.BoundExecute`."""
         self._pairs = tuple((column.name, column.type) for column in self.columns)
+        direct = _direct()
         self._encoders = tuple(
-            _DIRECT.get(column.type) or column.type.encode for column in self.columns
+            direct.get(column.type) or column.type.encode for column in self.columns
         )
         self._decoders: dict[ReadOptions, RowDecoder] = {}
 

@@ -6,10 +6,10 @@ and would call back into the objects it is given.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from cql_protocol._lazy import pattern
 from cql_protocol.errors import InvalidValue, InvalidValueType
 
 TYPE_CHECKING = False
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["substitute"]
 
 # A marker, or one of the signs that begin and end quoted text and comments.
-_signs = re.compile(r"%(?:(%)|(s)|\(([^()]*)\)s)?|['\"\n\r]|--|//|/\*|\*/|\$\$").finditer
+_signs = pattern(r"%(?:(%)|(s)|\(([^()]*)\)s)?|['\"\n\r]|--|//|/\*|\*/|\$\$", "finditer")
 _ENDS = {"'": "'", '"': '"', "$$": "$$", "--": "\n\r", "//": "\n\r", "/*": "*/"}
-_is_bare = re.compile(r"[\w.+:-]*", re.ASCII).fullmatch
+_is_bare = pattern(r"(?a)[\w.+:-]*", "fullmatch")
 
 _CACHED_SIZE = 4096
 """Longer statements are cut at their markers anew each time: they seldom come twice."""

@@ -7,16 +7,18 @@ its bytes.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from struct import unpack_from
-from typing import TYPE_CHECKING, NamedTuple
 
 from cql_protocol.errors import RemoteProtocolError
 from cql_protocol.messages.base import Record
-from cql_protocol.messages.type_options import read_type, write_type
 from cql_protocol.wire import pack_int, pack_short, write_bytes, write_short_bytes, write_string
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NamedTuple
 
     from cql_protocol.dialect import Dialect
     from cql_protocol.types import CqlType
@@ -34,13 +36,18 @@ _LEAST_COLUMN = 4
 _REMEMBERED = 512
 
 
-class ColumnSpec(NamedTuple):
-    """One column of a result, or one marker of a statement."""
+if TYPE_CHECKING:
 
-    keyspace_name: str
-    table_name: str
-    name: str
-    type: CqlType
+    class ColumnSpec(NamedTuple):
+        """One column of a result, or one marker of a statement."""
+
+        keyspace_name: str
+        table_name: str
+        name: str
+        type: CqlType
+else:
+    ColumnSpec = namedtuple("ColumnSpec", "keyspace_name table_name name type")
+    ColumnSpec.__doc__ = "One column of a result, or one marker of a statement."
 
 
 Columns = tuple[ColumnSpec, ...]
@@ -196,6 +203,8 @@ def read_columns(reader: Reader, flags: int, count: int) -> Columns:
 
 
 def _parse_columns(reader: Reader, flags: int, count: int) -> Columns:
+    from cql_protocol.messages.type_options import read_type
+
     if flags & GLOBAL_TABLE_SPEC:
         keyspace, table = reader.string(), reader.string()
         return tuple(
@@ -209,6 +218,8 @@ def _parse_columns(reader: Reader, flags: int, count: int) -> Columns:
 
 def write_columns(columns: Columns) -> tuple[int, bytes]:
     """Return flags and bytes of the descriptions, with one table spec where one will do."""
+    from cql_protocol.messages.type_options import write_type
+
     tables = {column[:2] for column in columns}
     shared = len(tables) == 1
     parts = []

@@ -15,7 +15,6 @@ from cql_protocol.types import (
     UserType,
 )
 from cql_protocol.types.base import MAX_DEPTH
-from cql_protocol.types.parse_class import parse_class_name
 from cql_protocol.wire import pack_short, write_string
 
 TYPE_CHECKING = False
@@ -64,6 +63,8 @@ def _read(reader: Reader, depth: int) -> CqlType:
     if code == UDT:
         return _read_user_type(reader, depth)
     if code == CUSTOM:
+        from cql_protocol.types.parse_class import parse_class_name
+
         return parse_class_name(reader.string())
     raise RemoteProtocolError(f"unknown type id 0x{code:04x} at offset {reader.at - 2}")
 
