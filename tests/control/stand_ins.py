@@ -7,8 +7,8 @@ from uuid import UUID
 
 from cql_driver.connection import DefaultEndPoint
 from cql_driver.control import ControlConnection, HostRegistry
+from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import sleep, spawn
-from cql_driver.core.runtime import Pending
 from cql_driver.core.settings import Settings
 from cql_driver.errors import ConnectionException, ConnectionShutdown
 from cql_driver.metadata import Metadata

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cql_driver.core.pending import Pending, Waitable
 from cql_driver.core.procedures import gather, sleep, spawn, within
-from cql_driver.core.runtime import Pending, Waitable
 from cql_protocol.errors import OperationTimedOut
 from tests.runtimes.peers import (
     PATIENCE,

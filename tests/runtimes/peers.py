@@ -6,7 +6,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
-from cql_driver.core.runtime import Pending, Waitable
+from cql_driver.core.pending import Pending, Waitable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

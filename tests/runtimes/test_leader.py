@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cql_driver.core.runtime import Pending, Waitable
+from cql_driver.core.pending import Pending, Waitable
 from cql_driver.errors import SessionShutdown
 from cql_driver.runtimes.selector import SelectorRuntime
 from tests.runtimes.peers import PATIENCE, EchoServer, on_loop, outcome

@@ -85,7 +85,7 @@ def test_what_is_dropped_is_collected(background_thread: bool) -> None:
 
 _PRELUDE = """
 import os, socket, sys, threading
-from cql_driver.core.runtime import Pending, Waitable
+from cql_driver.core.pending import Pending, Waitable
 from cql_driver.errors import ForkedError
 from cql_driver.runtimes.selector import SelectorRuntime
 from tests.runtimes.peers import Stream, connected, listen, on_loop, read_exactly

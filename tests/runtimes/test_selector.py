@@ -81,6 +81,6 @@ def test_a_protocol_hears_of_a_full_buffer_and_of_an_empty_one() -> None:
 
 
 def _never() -> object:
-    from cql_driver.core.runtime import Waitable
+    from cql_driver.core.pending import Waitable
 
     return Waitable()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cql_driver.core.runtime import Waitable
+from cql_driver.core.pending import Waitable
 from cql_driver.core.tls import TlsSettings, tls_settings
 from cql_driver.runtimes.selector import SelectorRuntime
 from tests.runtimes.certificates import Authority, TlsServer, echo

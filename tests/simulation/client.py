@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import spawn
-from cql_driver.core.runtime import Pending
 from cql_protocol.connection import ClientConnection
 from cql_protocol.errors import DriverException, RemoteProtocolError
 from cql_protocol.messages import (

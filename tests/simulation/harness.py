@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any, Self
 
-from cql_driver.core.runtime import Waitable
+from cql_driver.core.pending import Waitable
 from cql_driver.policies import chance
 from tests.simulation.client import RawClient
 from tests.simulation.cluster import SimCluster

@@ -10,7 +10,8 @@ from tests.simulation.transport import Flow, SimTransport
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cql_driver.core.runtime import Address, Pending, StreamProtocol, Transport
+    from cql_driver.core.pending import Pending
+    from cql_driver.core.runtime import Address, StreamProtocol, Transport
     from cql_driver.core.tls import TlsSettings
     from tests.simulation.runtime import SimRuntime
     from tests.simulation.world import World

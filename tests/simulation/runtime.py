@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any
 
-from cql_driver.core.runtime import Pending, Runtime, Waitable
+from cql_driver.core.pending import Pending, Waitable
+from cql_driver.core.runtime import Runtime
 from tests.simulation.world import Deadlock, SimTimer, SimulationError, World
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cql_driver.core.runtime import Pending, Waitable
+from cql_driver.core.pending import Pending, Waitable
 from cql_protocol.errors import ConnectionClosed
 from cql_protocol.messages import Query, QueryParameters
 from tests.simulation import (

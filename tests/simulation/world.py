@@ -13,7 +13,7 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
-from cql_driver.core.runtime import Waitable
+from cql_driver.core.pending import Waitable
 
 __all__ = ["Deadlock", "Entry", "Failure", "Livelock", "SimTimer", "SimulationError", "World"]
 

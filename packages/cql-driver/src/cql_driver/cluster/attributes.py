@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from cql_driver.cluster.values import (
     checked_bool,
     checked_count,
@@ -17,6 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+    from uuid import UUID
+
+    from cql_driver.encoder import Encoder
 
 __all__ = ["CheckedAttributes"]
 
@@ -24,13 +29,30 @@ _INT32_MAX = 2**31 - 1
 
 
 class CheckedAttributes:
-    """Checks attributes when they are set, so that what is wrong is not found requests later."""
+    """Checks attributes when they are set, so that what is wrong is not found requests later.
+
+    Those that take a while to make are made when somebody looks at them.
+    """
 
     def __setattr__(self, name: str, value: Any) -> None:
         check = _CHECKS.get(name)
         if check is not None:
             value = check(name, value)
         object.__setattr__(self, name, value)
+
+    @cached_property
+    def session_id(self) -> UUID:
+        """What names this session in the driver's reports."""
+        from uuid import uuid4
+
+        return uuid4()
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """What writes parameters of statements with ``%s`` markers."""
+        from cql_driver.encoder import Encoder
+
+        return Encoder()
 
 
 def _fetch_size(name: str, value: Any) -> int | None:

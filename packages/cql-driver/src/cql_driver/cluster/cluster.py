@@ -17,8 +17,6 @@ from cql_driver.cluster.profiles import (
 )
 from cql_driver.cluster.session import Session
 from cql_driver.cluster.values import checked_name
-from cql_driver.core.observers import ObserverGroup
-from cql_driver.core.runtime import Waitable
 from cql_driver.errors import (
     ForkedError,
     InvalidArgument,
@@ -26,7 +24,6 @@ from cql_driver.errors import (
     SessionShutdown,
 )
 from cql_driver.metadata import Metadata
-from cql_driver.runtimes import make_runtime
 from cql_protocol.errors import OperationTimedOut
 from cql_protocol.types import ReadOptions
 
@@ -38,7 +35,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from cql_driver.core.engine import Engine
-    from cql_driver.core.observers import Observer
+    from cql_driver.core.observers import Observer, ObserverGroup
     from cql_driver.core.runtime import Runtime
     from cql_driver.core.sessions import SessionPools
     from cql_driver.encoder import Encoder
@@ -124,6 +121,7 @@ class Cluster(ClusterHosts, Configuration):
             self.metadata = Metadata()
         # What it takes to be connected is not loaded before, nor for making a cluster.
         from cql_driver.core.engine import Engine
+        from cql_driver.runtimes import make_runtime
 
         runtime = self._given_runtime or make_runtime(self.reactor, self.background_thread)
         runtime.start()
@@ -145,6 +143,8 @@ class Cluster(ClusterHosts, Configuration):
         return engine
 
     def _make_observers(self) -> ObserverGroup:
+        from cql_driver.core.observers import ObserverGroup
+
         observers = list(self.observers)
         if self.metrics_enabled:
             from cql_driver.metrics import Metrics
@@ -182,6 +182,8 @@ class Cluster(ClusterHosts, Configuration):
 
     def on_loop(self, engine: Engine, function: Callable[[], object]) -> None:
         """Call a function on the engine's loop, and wait until it has run."""
+        from cql_driver.core.pending import Waitable
+
         done = Waitable()
 
         def call() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT
 from cql_driver.cluster.results import result_of
-from cql_driver.core.runtime import Waitable
+from cql_driver.core.pending import Waitable
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_protocol.errors import DriverException
 from cql_protocol.types.base import show

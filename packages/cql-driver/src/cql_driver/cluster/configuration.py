@@ -20,7 +20,6 @@ from cql_driver.connection import (
     contact_endpoints,
 )
 from cql_driver.core.settings import Settings
-from cql_driver.core.tls import tls_settings
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.policies import (
     ExponentialReconnectionPolicy,
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from cql_driver.connection import EndPoint
     from cql_driver.core.observers import Observer
     from cql_driver.core.runtime import Runtime
+    from cql_driver.core.tls import TlsSettings
 
 __all__ = ["Configuration", "ControlConnectionQueryFallback"]
 
@@ -196,7 +196,11 @@ class Configuration:
         self.contact_endpoints = contact_endpoints(self.contact_points, given["port"])
         tls = [given.pop(name) for name in ("ssl_context", "ssl_options", "ssl_session_cache")]
         self.ssl_context, self.ssl_options, self.ssl_session_cache = tls
-        self._tls = tls_settings(tls[0], tls[1], None if tls[2] is NOT_SET else tls[2])
+        self._tls: TlsSettings | None = None
+        if tls != [None, None, NOT_SET]:
+            from cql_driver.core.tls import tls_settings
+
+            self._tls = tls_settings(tls[0], tls[1], None if tls[2] is NOT_SET else tls[2])
         for name, value in {**_DEFAULTS, **given, **options}.items():
             setattr(self, name, value)
         self._set_profiles(profiles, policies, legacy)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from cql_driver import query as statements
 from cql_driver.addresses import checked_address, checked_port
 from cql_driver.cluster.values import checked_count, checked_host, checked_seconds
 from cql_driver.connection import DefaultEndPoint, EndPoint
-from cql_driver.core.procedures import spawn
 from cql_driver.errors import InvalidArgument, InvalidArgumentType, SessionShutdown
 from cql_driver.policies import HostDistance
 from cql_driver.pools.host import Host
-from cql_driver.query import PreparedStatement
 from cql_protocol.errors import UnsupportedOperation
 
 TYPE_CHECKING = False
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from cql_driver.core.sessions import SessionPools
     from cql_driver.metadata import Metadata
     from cql_driver.pools.pool import HostPool
+    from cql_driver.query import PreparedStatement
 
 __all__ = ["ClusterHosts", "SchemaAgreementScope", "SessionHosts"]
 
@@ -226,6 +226,8 @@ class ClusterHosts:
     def _added(engine: Engine, host: Host, refresh_nodes: bool) -> None:
         engine.host_added(host)
         if refresh_nodes:
+            from cql_driver.core.procedures import spawn
+
             spawn(engine.runtime, engine.control.refresh_nodes())
 
     def on_remove(self, host: Host) -> None:
@@ -266,7 +268,7 @@ class ClusterHosts:
 
     def add_prepared(self, query_id: bytes, prepared_statement: PreparedStatement) -> None:
         """Remember a prepared statement, so that its text is not prepared again."""
-        if not isinstance(prepared_statement, PreparedStatement):
+        if not isinstance(prepared_statement, statements.PreparedStatement):
             raise InvalidArgumentType(
                 f"prepared_statement={prepared_statement!r} is not what session.prepare() returns"
             )

@@ -21,7 +21,7 @@ from cql_protocol.enums import ConsistencyLevel
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any, Final
 
     from cql_driver.pools.host import Host
@@ -36,6 +36,7 @@ __all__ = [
     "checked_retry_policy",
     "checked_timeout",
     "default_lbp_factory",
+    "profile_of",
 ]
 
 log = get_logger("cql_driver.cluster")
@@ -314,3 +315,18 @@ class ProfileManager:
                 getattr(listener, method)(host)
             except Exception:
                 log.exception("%s.%s failed", listener, method)
+
+
+def profile_of(profiles: Mapping[Any, ExecutionProfile], wanted: Any) -> ExecutionProfile:
+    """Return the profile with this name, or the profile itself when one is given."""
+    if isinstance(wanted, ExecutionProfile):
+        return wanted
+    try:
+        found: ExecutionProfile = profiles[wanted]
+    except (KeyError, TypeError):
+        names = ", ".join(sorted(map(repr, profiles)))
+        raise InvalidArgument(
+            f"execution_profile={wanted!r} is not known; there are: {names}. "
+            "Cluster.add_execution_profile adds one"
+        ) from None
+    return found

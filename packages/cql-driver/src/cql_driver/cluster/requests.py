@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cql_driver.cluster.profiles import NOT_SET, ExecutionProfile, checked_timeout
+from cql_driver.cluster.profiles import NOT_SET, checked_timeout
 from cql_driver.cluster.values import checked_host
 from cql_driver.core.execution import Execution
 from cql_driver.core.options import ticks
@@ -281,17 +281,3 @@ def _not_a_query(query: Any) -> str:
         f"query is a {kind.__name__}, not a str, SimpleStatement, PreparedStatement, "
         f"BoundStatement or BatchStatement{hint}"
     )
-
-
-def profile_of(profiles: Mapping[Any, ExecutionProfile], wanted: Any) -> ExecutionProfile:
-    """Return the profile with this name, or the profile itself when one is given."""
-    if isinstance(wanted, ExecutionProfile):
-        return wanted
-    try:
-        return profiles[wanted]
-    except (KeyError, TypeError):
-        names = ", ".join(sorted(map(repr, profiles)))
-        raise InvalidArgument(
-            f"execution_profile={wanted!r} is not known; there are: {names}. "
-            "Cluster.add_execution_profile adds one"
-        ) from None

@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-import time
-from functools import cached_property
-
+from cql_driver import query as statements
 from cql_driver.cluster.attributes import CheckedAttributes
-from cql_driver.cluster.decoding import PageDecoder
 from cql_driver.cluster.hosts import SessionHosts
 from cql_driver.cluster.legacy import LegacyAttributes
-from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
-from cql_driver.cluster.requests import RequestFactory, profile_of
+from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET, profile_of
 from cql_driver.cluster.response import ResponseFuture
 from cql_driver.cluster.results import result_of
-from cql_driver.cluster.values import checked_callable, checked_name, not_a_timestamp
-from cql_driver.core.execution import Execution
-from cql_driver.errors import InvalidArgument, InvalidArgumentType, QueryExhausted
+from cql_driver.cluster.session_requests import SessionRequests
+from cql_driver.cluster.values import checked_callable, checked_name
+from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.protocol import ProtocolHandler
-from cql_driver.query import PreparedStatement, SimpleStatement, dict_factory
 from cql_driver.query.checks import check_custom_payload, check_encodable
-from cql_protocol.enums import ConsistencyLevel
 from cql_protocol.identifiers import escape_name
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
-    from uuid import UUID
 
     from cql_driver.cluster.cluster import Cluster
     from cql_driver.cluster.profiles import ExecutionProfile
     from cql_driver.cluster.results import ResultSet
-    from cql_driver.core.runtime import Runtime
+    from cql_driver.core.execution import Execution
     from cql_driver.core.sessions import SessionPools
-    from cql_driver.encoder import Encoder
     from cql_driver.pools.host import Host
-    from cql_protocol.messages import ColumnSpec
+    from cql_driver.query import PreparedStatement
 
 __all__ = ["Session"]
 
 
-class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
+class Session(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttributes):
     """Connections to the nodes of a cluster, and the calls that run statements on them.
 
     Made by `Cluster.connect`; one session serves a whole application and any number of
@@ -73,6 +65,10 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
     def __init__(
         self, cluster: Cluster, hosts: Iterable[Host] = (), keyspace: str | None = None
     ) -> None:
+        # What requests are made of is loaded with the first session, not with this module.
+        from cql_driver.cluster.decoding import PageDecoder
+        from cql_driver.cluster.requests import RequestFactory
+
         self.cluster = cluster
         self.timestamp_generator = cluster.timestamp_generator
         self._pools: SessionPools | None = None
@@ -83,20 +79,6 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
         self._decoder = PageDecoder(cluster.read_options)
         self.next_timestamp = self._next_timestamp
         self._shutdown = False
-
-    @cached_property
-    def session_id(self) -> UUID:
-        """What names this session in the driver's reports."""
-        from uuid import uuid4
-
-        return uuid4()
-
-    @cached_property
-    def encoder(self) -> Encoder:
-        """What writes parameters of statements with ``%s`` markers."""
-        from cql_driver.encoder import Encoder
-
-        return Encoder()
 
     def __repr__(self) -> str:
         state = "shut down" if self.is_shutdown else f"keyspace {self.keyspace!r}"
@@ -156,7 +138,7 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
             execute_as,
         )
         if self._listeners:
-            self._tell_listeners(ResponseFuture(self, execution))
+            self._tell_listeners(self.future_of(execution))
         execution.session.engine.runtime.perform(start, execution)
         outcome = execution.outcome
         if isinstance(outcome, BaseException):
@@ -215,7 +197,8 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
         Raises what the server answers, `SyntaxException` for instance.
         """
         if not isinstance(query, str):
-            hint = ": give its query_string" if isinstance(query, SimpleStatement) else ""
+            simple = isinstance(query, statements.SimpleStatement)
+            hint = ": give its query_string" if simple else ""
             raise InvalidArgumentType(f"query is a {type(query).__name__}, not a str{hint}")
         check_encodable("query", query)
         if keyspace is not None:
@@ -323,6 +306,10 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
             raise InvalidArgument(f"fn={fn!r} was not added with these arguments")
         self._listeners = [known for known in self._listeners if known != (fn, args, kwargs)]
 
+    def future_of(self, execution: Execution) -> ResponseFuture:
+        """Return the future of an execution."""
+        return ResponseFuture(self, execution)
+
     def _tell_listeners(self, future: ResponseFuture) -> None:
         for fn, args, kwargs in self._listeners:
             fn(future, *args, **kwargs)
@@ -330,7 +317,7 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
     def user_type_registered(self, keyspace: str, user_type: str, klass: type) -> None:
         """Have literals of `klass` written as this user type; called by the cluster."""
         self.cluster.teach_encoder(self.encoder, keyspace, user_type, klass)
-        self._decoder = PageDecoder(self.cluster.read_options)
+        self._decoder = type(self._decoder)(self.cluster.read_options)
 
     # --- pools and hosts -------------------------------------------------------------------------
 
@@ -358,155 +345,3 @@ class Session(SessionHosts, LegacyAttributes, CheckedAttributes):
         pools = self._pools
         if pools is not None and pools.closed is None:
             self.cluster.on_loop(pools.engine, pools.close)
-
-    # --- for futures, results and concurrent execution ---------------------------------------
-
-    def request(
-        self, query: Any, parameters: Any, profile: Any
-    ) -> tuple[Execution, Callable[[], object]]:
-        """Return the execution of a statement, and what starts it on the loop."""
-        execution, start = self._make(
-            query, parameters, NOT_SET, False, None, profile, None, None, None
-        )
-        if self._listeners:
-            self._tell_listeners(ResponseFuture(self, execution))
-        return execution, start
-
-    def wait_for(self, execution: Execution) -> None:
-        """Wait until an execution is done."""
-        execution.session.engine.runtime.wait(execution)
-
-    def on_loop(self, function: Callable[..., object]) -> None:
-        """Have the loop call the function, at once where possible."""
-        self._runtime.dispatch(function)
-
-    def call_user(self, function: Callable[..., object], *args: Any) -> None:
-        """Call code of the user's, outside of the middle of things; on the loop."""
-        self._runtime.call_user(function, *args)
-
-    def _dispatch(self, execution: Execution, start: Callable[[], object]) -> None:
-        runtime = execution.session.engine.runtime
-        runtime.dispatch(_start_unattended, runtime, start)
-
-    def launch(self, execution: Execution) -> None:
-        """Start an execution that nobody may wait for."""
-        self._dispatch(execution, execution.start)
-
-    def attended(self) -> None:
-        """An execution that nobody may have waited for is done; on the loop."""
-        self._runtime.unattended -= 1
-
-    def future_of(self, execution: Execution) -> ResponseFuture:
-        """Return a future of an execution that is done."""
-        return ResponseFuture(self, execution)
-
-    def next_page(self, execution: Execution) -> Execution:
-        """Return the execution of the page that follows, not yet started."""
-        state = execution.outcome.metadata.paging_state  # type: ignore[union-attr]
-        if state is None:
-            raise QueryExhausted("there is no next page")
-        return self._requests.page_after(execution, state)
-
-    def start_next_page(self, execution: Execution) -> Execution:
-        """Return the execution of the page that follows, started."""
-        following = self.next_page(execution)
-        following.complete = lambda _: self.attended()
-        self.launch(following)
-        return following
-
-    def decode_page(self, execution: Execution) -> Any:
-        """Return the rows of a page as the row factory makes them; None without rows."""
-        handler = self.client_protocol_handler
-        self._follow_metadata(execution)
-        if handler is ProtocolHandler:
-            return self._decoder.rows(execution)
-        return handler.decode_page(self._decoder, execution)
-
-    def raw_rows(self, execution: Execution) -> list[tuple[Any, ...]]:
-        """Return the rows of a page as tuples."""
-        return self._decoder.raw_rows(execution)
-
-    def columns_of(self, execution: Execution) -> Sequence[ColumnSpec] | None:
-        """Return the description of the columns; None without rows."""
-        return self._decoder.columns_of(execution)
-
-    def _follow_metadata(self, execution: Execution) -> None:
-        """Take over a new description of the columns that came with its id."""
-        metadata = getattr(execution.outcome, "metadata", None)
-        if metadata is not None and metadata.new_metadata_id is not None:
-            prepared = getattr(execution.statement, "prepared_statement", None)
-            if prepared is not None:
-                prepared.update_result_metadata(metadata.columns, metadata.new_metadata_id)
-
-    def encoded_size(self, execution: Execution) -> int | None:
-        """Return how many bytes the body of the request has."""
-        link = self.pools.engine.control.link
-        return None if link is None else len(execution.message.encode(link.dialect))
-
-    def _next_timestamp(self) -> int | None:
-        generator = self.timestamp_generator
-        if generator is None:
-            return None
-        timestamp = generator()
-        try:
-            return int(timestamp)
-        except (TypeError, ValueError) as exc:
-            raise not_a_timestamp(timestamp) from exc
-
-    # --- preparing ---------------------------------------------------------------------------
-
-    def known_prepared(self, query: str, keyspace: str | None) -> PreparedStatement | None:
-        """Return a new statement of a text that was prepared before, else None."""
-        pools = self.pools
-        if pools.closed is not None:
-            raise pools.closed
-        key = (keyspace if keyspace is not None else pools.keyspace, query)
-        engine = pools.engine
-        state = engine.preparer.cache.get(key)
-        return None if state is None else PreparedStatement.of(state, engine.protocol_version)
-
-    async def prepare_on_loop(
-        self,
-        query: str,
-        keyspace: str | None,
-        patience: float | None,
-        custom_payload: Mapping[str, bytes | None] | None = None,
-    ) -> PreparedStatement:
-        """Prepare a statement, waiting `patience` seconds for each host; a procedure."""
-        pools = self.pools
-        if pools.closed is not None:
-            raise pools.closed
-        engine = pools.engine
-        plan = self.profile(EXEC_PROFILE_DEFAULT).load_balancing_policy.make_query_plan(
-            pools.keyspace, None
-        )
-        state = await engine.preparer.prepare(
-            pools, query, keyspace, patience, plan, custom_payload
-        )
-        return PreparedStatement.of(state, engine.protocol_version)
-
-    def trace_rows(
-        self, query: str, parameters: Any, timeout: float | None, consistency: int | None = None
-    ) -> list[dict[str, Any]]:
-        """Return the rows of a query on the traces, each a dict."""
-        profile = self.execution_profile_clone_update(
-            EXEC_PROFILE_DEFAULT,
-            consistency_level=ConsistencyLevel.LOCAL_ONE if consistency is None else consistency,
-        )
-        result = self.execute(query, parameters, timeout=timeout, execution_profile=profile)
-        rows: list[dict[str, Any]] = []
-        while True:  # past the session's protocol handler, which may make anything of rows
-            execution = result._execution
-            rows += dict_factory(result.column_names or (), self.raw_rows(execution))
-            if not result.has_more_pages:
-                return rows
-            result.fetch_next_page()
-
-    def _pause(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
-def _start_unattended(runtime: Runtime, start: Callable[[], object]) -> None:
-    """Start on the loop what no thread may be waiting for, so that it goes on nevertheless."""
-    runtime.unattended += 1
-    start()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_driver.core.engine import Engine
-    from cql_driver.core.runtime import Pending
+    from cql_driver.core.pending import Pending
     from cql_driver.pools.host import Host
     from cql_protocol.messages import Event
 
@@ -61,8 +61,9 @@ class EventHandler:
         elif isinstance(event, StatusChange):
             if settings.status_event_refresh_window >= 0:
                 self._status_changed(event)
-        elif isinstance(event, SchemaChange) and event.target == "KEYSPACE":
-            if settings.schema_event_refresh_window >= 0:
+        elif isinstance(event, SchemaChange):
+            of_keyspace = event.target == "KEYSPACE"
+            if of_keyspace and settings.schema_event_refresh_window >= 0:
                 self._keyspaces.trigger(settings.schema_event_refresh_window)
 
     def cancel(self) -> None:

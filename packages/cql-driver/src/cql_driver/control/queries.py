@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cql_driver.core.runtime import Pending
+from cql_driver.core.pending import Pending
 from cql_driver.errors import ProtocolError
 from cql_protocol.messages import Query, RawRows
 from cql_protocol.rows import RowDecoder

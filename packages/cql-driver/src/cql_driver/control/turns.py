@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import spawn
-from cql_driver.core.runtime import Pending
 from cql_driver.logs import get_logger
 from cql_driver.policies.chance import random
 

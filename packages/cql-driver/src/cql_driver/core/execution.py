@@ -11,9 +11,9 @@ procedure runs), or done. The engine's sweep looks into all three for deadlines.
 from __future__ import annotations
 
 from cql_driver.core.attempts import Attempt, Details
+from cql_driver.core.pending import release
 from cql_driver.core.procedures import spawn
 from cql_driver.core.recovery import Recovery
-from cql_driver.core.runtime import release
 from cql_driver.errors import (
     ConnectionBusy,
     NoConnectionsAvailable,

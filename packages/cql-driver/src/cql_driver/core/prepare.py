@@ -5,8 +5,8 @@ from __future__ import annotations
 from _thread import allocate_lock
 from collections import OrderedDict
 
+from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import gather, spawn, within
-from cql_driver.core.runtime import Pending
 from cql_driver.errors import NoConnectionsAvailable, ProtocolError, no_host
 from cql_driver.logs import get_logger
 from cql_driver.query.prepared import PreparedState

@@ -6,7 +6,7 @@ it awaits is done, right where that happens; there is no scheduler behind it.
 
 from __future__ import annotations
 
-from cql_driver.core.runtime import Pending
+from cql_driver.core.pending import Pending
 from cql_driver.errors import RequestCancelled
 from cql_protocol.errors import OperationTimedOut
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from cql_driver.core import decide as verdict
 from cql_driver.core.decide import decide
+from cql_driver.core.pending import Waitable
 from cql_driver.core.procedures import spawn
-from cql_driver.core.runtime import Waitable
 from cql_protocol.messages import VoidResult
 
 TYPE_CHECKING = False

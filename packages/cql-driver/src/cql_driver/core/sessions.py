@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from cql_driver.core.connector import use_keyspace
+from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import gather, spawn
-from cql_driver.core.runtime import Pending
 from cql_driver.errors import ClientOverloaded, SessionShutdown, no_host
 from cql_driver.logs import get_logger
 from cql_driver.pools.pool import HostPool

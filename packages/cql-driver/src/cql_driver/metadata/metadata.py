@@ -5,10 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from types import MappingProxyType
 
-from cql_driver.metadata.replication import ReplicationStrategy
-from cql_driver.metadata.ring import Ring, TokenMap
-from cql_protocol.tokens import token_class
-
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
@@ -16,7 +12,8 @@ if TYPE_CHECKING:
     from typing import Any
     from uuid import UUID
 
-    from cql_driver.metadata.ring import ReplicaTable
+    from cql_driver.metadata.replication import ReplicationStrategy
+    from cql_driver.metadata.ring import ReplicaTable, Ring, TokenMap
     from cql_driver.pools.host import Host
     from cql_protocol.tokens import Token
 
@@ -41,6 +38,8 @@ class KeyspaceMetadata:
         strategy_class: str | None,
         strategy_options: Mapping[str, Any] | None,
     ) -> None:
+        from cql_driver.metadata.replication import ReplicationStrategy
+
         self.name = name
         self.durable_writes = durable_writes
         self.replication_strategy = ReplicationStrategy.create(strategy_class, strategy_options)
@@ -78,7 +77,7 @@ class _Snapshot:
         }
         self.keyspaces = MappingProxyType(dict(keyspaces))
         self.cluster_name, self.partitioner = names
-        self.token_class: type[Token] | None = token_class(self.partitioner)
+        self.token_class: type[Token] | None = _token_class(self.partitioner)
         self.hash_fn: Callable[[bytes], Any] | None = None
         self.token_map: TokenMap | None = None
         self.tables: dict[str, ReplicaTable] = {}
@@ -88,6 +87,8 @@ class _Snapshot:
                 for name, keyspace in keyspaces.items()
                 if keyspace.replication_strategy is not None
             }
+            from cql_driver.metadata.ring import TokenMap
+
             before = None if previous is None else previous.token_map
             self.token_map = TokenMap(ring, strategies, before)
             self.tables = self.token_map.tables
@@ -227,8 +228,7 @@ class Metadata:
         everyone = list(hosts)
         ring = self._ring if tokens else None
         if tokens and (rebuild or ring is None or partitioner != self.partitioner):
-            kind = token_class(partitioner)
-            ring = None if kind is None else Ring.of_hosts(kind, everyone)
+            ring = _ring(partitioner, everyone)
         self._swap(hosts=everyone, ring=ring, names=(cluster_name, partitioner))
 
     def set_keyspaces(self, keyspaces: Mapping[str, KeyspaceMetadata]) -> None:
@@ -239,8 +239,7 @@ class Metadata:
         """Make the ring anew from each host's tokens, as the server writes them."""
         for host, tokens in token_map.items():
             host.tokens = tuple(tokens)
-        kind = token_class(partitioner)
-        ring = None if kind is None else Ring.of_hosts(kind, token_map)
+        ring = _ring(partitioner, token_map)
         self._swap(ring=ring, names=(self.cluster_name, partitioner))
 
     def add_or_return_host(self, host: Host) -> tuple[Host, bool]:
@@ -297,3 +296,20 @@ class Metadata:
             old,
             changes.get("names", (old.cluster_name, old.partitioner)),
         )
+
+
+def _token_class(partitioner: str | None) -> type[Token] | None:
+    if partitioner is None:  # not connected yet
+        return None
+    from cql_protocol.tokens import token_class
+
+    return token_class(partitioner)
+
+
+def _ring(partitioner: str | None, hosts: Iterable[Host]) -> Ring | None:
+    kind = _token_class(partitioner)
+    if kind is None:
+        return None
+    from cql_driver.metadata.ring import Ring
+
+    return Ring.of_hosts(kind, hosts)

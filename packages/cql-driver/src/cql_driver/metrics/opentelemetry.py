@@ -75,7 +75,7 @@ class OpenTelemetryObserver(Observer):
             ) from error
         if max_length < 1:
             raise InvalidArgument(f"max_length is {max_length}: give 1 character or more")
-        from cql_driver import __version__
+        from cql_driver._version import __version__
 
         self._tracer: Any = trace.get_tracer("cql_driver", __version__, tracer_provider)
         meter: Any = metrics.get_meter("cql_driver", __version__, meter_provider)

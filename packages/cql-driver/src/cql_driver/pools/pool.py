@@ -7,8 +7,8 @@ to tell it to. Events only make it try at once.
 
 from __future__ import annotations
 
+from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import Procedure
-from cql_driver.core.runtime import Pending
 from cql_driver.errors import NoConnectionsAvailable, SessionShutdown
 from cql_driver.logs import get_logger
 from cql_protocol.errors import DriverException

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_protocol.enums import ConsistencyLevel
-from cql_protocol.tokens import composite_key
 from cql_protocol.types.base import show
 
 TYPE_CHECKING = False
@@ -172,6 +171,8 @@ def packed_routing_key(value: object) -> bytes | None:
     if value is None:
         return None
     if isinstance(value, (list, tuple)):
+        from cql_protocol.tokens import composite_key
+
         return composite_key(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
-from cql_driver.core.runtime import release
+from cql_driver.core.pending import release
 from cql_driver.logs import get_logger
 
 TYPE_CHECKING = False

@@ -24,7 +24,8 @@ from _thread import allocate_lock, get_ident
 from collections import deque
 from time import monotonic
 
-from cql_driver.core.runtime import Runtime, Waitable, release
+from cql_driver.core.pending import Waitable, release
+from cql_driver.core.runtime import Runtime
 from cql_driver.errors import ForkedError, SessionShutdown
 from cql_driver.logs import get_logger
 

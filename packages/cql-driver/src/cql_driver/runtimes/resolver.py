@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from cql_driver.core.runtime import Address, Pending
+from cql_driver.core.pending import Pending
+from cql_driver.core.runtime import Address
 
 TYPE_CHECKING = False
 

@@ -9,7 +9,7 @@ import weakref
 from _thread import allocate_lock
 from time import monotonic
 
-from cql_driver.core.runtime import Pending, Waitable, release
+from cql_driver.core.pending import Pending, Waitable, release
 from cql_driver.logs import get_logger
 from cql_driver.runtimes.background import MOST_EVENTS, Shared, attend
 from cql_driver.runtimes.leader import LedRuntime

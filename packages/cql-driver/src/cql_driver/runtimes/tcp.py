@@ -7,7 +7,7 @@ import socket
 from collections import deque
 from errno import EAGAIN, ECONNREFUSED, EINPROGRESS, EINTR, EWOULDBLOCK
 
-from cql_driver.core.runtime import Pending
+from cql_driver.core.pending import Pending
 from cql_driver.runtimes.poller import READ, WRITE
 from cql_driver.runtimes.resolver import is_literal
 

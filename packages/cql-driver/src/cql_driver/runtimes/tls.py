@@ -9,7 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cql_driver.core.runtime import Address, Pending, Runtime, StreamProtocol, Transport
+    from cql_driver.core.pending import Pending
+    from cql_driver.core.runtime import Address, Runtime, StreamProtocol, Transport
     from cql_driver.core.tls import TlsSettings
 
 __all__ = ["TlsStream"]

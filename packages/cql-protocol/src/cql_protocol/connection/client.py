@@ -168,7 +168,7 @@ class ClientConnection(Connection):
             self.streams.release(stream)
             raise
         if receiver.__class__ is _Queue:
-            receiver.stream = stream  # type: ignore[attr-defined]
+            receiver.stream = stream
         if dialect is not None:
             self.compressor, self.dialect = compressor, dialect
         self.state = following

@@ -284,7 +284,7 @@ def decode_plain_result(body: bytes, dialect: Dialect) -> Result:
             return RawRows(ResultMetadata(column_count=columns), count, body, 16)
     result = decode_result(Reader(body), dialect)
     if result.__class__ is RawRows:
-        _remember(body, result)  # type: ignore[arg-type]
+        _remember(body, result)
     return result
 
 
