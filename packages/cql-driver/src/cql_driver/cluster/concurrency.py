@@ -130,11 +130,15 @@ class _Failed:
         self.outcome = error
 
 
+_PART = 8
+"""The part of what is in flight that finishes before more is started: an eighth."""
+
+
 class _Window:
     """Keeps a number of executions in flight.
 
     The caller's thread makes executions and reads results; `finished` counts on the loop. Each
-    round of the caller starts what there is room for, and ends when something has finished.
+    round of the caller starts what there is room for, and ends when a part of that has finished.
     """
 
     __slots__ = (
@@ -143,6 +147,7 @@ class _Window:
         "_finished",
         "_round",
         "_started",
+        "_wanted",
         "concurrency",
         "profile",
         "raises",
@@ -166,6 +171,8 @@ class _Window:
         self._finished = 0
         self._ended = False
         """Whether nothing more shall be started."""
+        self._wanted = 0
+        """How many must have finished for the round to end."""
         self._failed: BaseException | None = None
         self._round: Waitable | None = None
 
@@ -176,14 +183,15 @@ class _Window:
         self._finished += 1
         if self.raises and isinstance(execution.outcome, BaseException) and self._failed is None:
             self._failed = execution.outcome
-        if self._round is not None:
+        if self._round is not None and (self._finished >= self._wanted or self._failed is not None):
             self._round.finish()
 
-    def _start(self, round_: Waitable, seen: int, starts: list[Callable[[], object]]) -> None:
+    def _start(self, round_: Waitable, wanted: int, starts: list[Callable[[], object]]) -> None:
         self._round = round_
+        self._wanted = wanted
         for start in starts:
             start()
-        if self._finished != seen:
+        if self._finished >= wanted or self._failed is not None:
             round_.finish()
 
     # --- in the caller's thread --------------------------------------------------------------
@@ -216,7 +224,9 @@ class _Window:
         room = self.concurrency - max(self._started - seen, held)
         starts: list[Callable[[], object]] = []
         make = self.session.request
-        while len(starts) < room and not self._ended:
+        for _ in range(room):
+            if self._ended:
+                break
             try:
                 item = next(items)
             except StopIteration:
@@ -239,9 +249,11 @@ class _Window:
         self._started += len(starts)
         if self._started == seen:
             return not self._ended
+        # A round costs as much as a request, so it ends when there is some work for the next.
+        wanted = seen + max(1, (self._started - seen) // _PART)
         round_ = Waitable()
         runtime = self.session.pools.engine.runtime
-        runtime.perform(lambda: self._start(round_, seen, starts), round_)
+        runtime.perform(lambda: self._start(round_, wanted, starts), round_)
         return not self._ended or self._started > self._finished
 
     def _result(self, execution: Any) -> ExecutionResult:
