@@ -21,7 +21,7 @@ prepare = @$(PYTHON) -c pass 2>/dev/null \
 	|| { echo "make $@: $(PYTHON) is missing: install Python 3.11 or newer" >&2; exit 1; }; \
 	$(PYTHON) tools/preflight.py $@ $(1) && $(MAKE) --silent --no-print-directory $(READY)
 
-.PHONY: help demo test check fix fuzz bench build clean
+.PHONY: help demo test check fix fuzz soak bench build clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo "make fix     mend what the linter and the formatter can mend"
 	@echo "make demo    start a Cassandra node and show the driver on it; ARGS='--rows 30000' is shorter"
 	@echo "make fuzz    feed the decoders random bytes; ARGS goes to the fuzzer"
+	@echo "make soak    200 threads on three nodes that die and return; ARGS='--seconds N'"
 	@echo "make bench   measure the codec's kernels; ARGS=requests, start or memory measures the driver"
 	@echo "make build   build the wheel and the source archive of each package into dist/"
 	@echo "make clean   remove what the other targets made"
@@ -50,6 +51,10 @@ fix:
 demo:
 	$(call prepare,python compiler java maven)
 	$(HATCH) run demo $(ARGS)
+
+soak:
+	$(call prepare,python compiler jdk maven)
+	$(HATCH) run soak $(ARGS)
 
 fuzz:
 	$(call prepare,python compiler)
