@@ -9,7 +9,8 @@ import pytest
 from tests.architecture.source import Import, imports_of, modules, resolve
 
 PROTOCOL = (
-    {"_lazy", "_version", "crc", "enums", "identifiers"},
+    {"_lazy", "_version", "crc", "identifiers", "kinds"},
+    {"enums"},
     {"errors"},
     {"_accel", "compression", "dialect", "registry", "segments", "streams", "values"},
     {"murmur3", "types", "wire"},
@@ -21,7 +22,7 @@ PROTOCOL = (
 )
 
 DRIVER = (
-    {"_version", "descriptors", "errors", "logs", "core.options", "core.pending"},
+    {"_version", "descriptors", "errors", "handlers", "logs", "core.options", "core.pending"},
     {"addresses", "release", "timestamps", "encoder", "auth", "metadata", "pools.host"},
     {"core.decide", "core.observers", "core.procedures", "core.settings", "core.streams"},
     {"connection", "util", "core.tls_options", "policies", "query", "metrics"},

@@ -13,16 +13,7 @@ from __future__ import annotations
 
 from cql_driver._version import __version__
 from cql_protocol._lazy import lazily
-from cql_protocol.enums import (
-    BatchType,
-    ConsistencyLevel,
-    OperationType,
-    ProtocolVersion,
-    SchemaChangeType,
-    SchemaTargetType,
-    WriteType,
-    consistency_value_to_name,
-)
+from cql_protocol.enums import ConsistencyLevel, ProtocolVersion, consistency_value_to_name
 from cql_protocol.errors import (
     AlreadyExists,
     AuthenticationFailed,
@@ -77,12 +68,22 @@ if TYPE_CHECKING:
         UserAggregateDescriptor,
         UserFunctionDescriptor,
     )
+    from cql_protocol.enums import (
+        BatchType,
+        OperationType,
+        SchemaChangeType,
+        SchemaTargetType,
+        WriteType,
+    )
 else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
             "cql_driver.descriptors": (
                 "SignatureDescriptor UserAggregateDescriptor UserFunctionDescriptor"
+            ),
+            "cql_protocol.enums": (
+                "BatchType OperationType SchemaChangeType SchemaTargetType WriteType"
             ),
         },
     )

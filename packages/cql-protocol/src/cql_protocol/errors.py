@@ -8,7 +8,8 @@ whose fault a breach of the protocol is: `LocalProtocolError` (yours) and
 
 from __future__ import annotations
 
-from cql_protocol.enums import OperationType, WriteType, consistency_value_to_name
+from cql_protocol import enums
+from cql_protocol.enums import consistency_value_to_name
 
 TYPE_CHECKING = False
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
     from uuid import UUID
+
+    from cql_protocol.enums import OperationType
 
 __all__ = [
     "AlreadyExists",
@@ -411,7 +414,7 @@ class FunctionFailure(RequestExecutionException):
 def _write_type_name(write_type: int | None) -> str | None:
     if write_type is None:
         return None
-    return WriteType.value_to_name.get(write_type, str(write_type))
+    return enums.WriteType.value_to_name.get(write_type, str(write_type))
 
 
 # --- errors of the server: the request itself is wrong -----------------------------------

@@ -12,7 +12,7 @@ from cql_driver.cluster.values import (
     checked_timestamps,
 )
 from cql_driver.errors import InvalidArgumentType
-from cql_driver.protocol import ProtocolHandler
+from cql_driver.handlers import ProtocolHandler
 
 TYPE_CHECKING = False
 

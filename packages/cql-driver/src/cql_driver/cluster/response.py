@@ -9,8 +9,8 @@ from cql_driver.cluster.results import ResultSet
 from cql_driver.cluster.values import checked_seconds
 from cql_driver.errors import InvalidArgument, InvalidArgumentType, QueryExhausted
 from cql_driver.logs import get_logger
+from cql_protocol import messages
 from cql_protocol.enums import ConsistencyLevel
-from cql_protocol.messages import RawRows
 
 TYPE_CHECKING = False
 
@@ -189,7 +189,7 @@ class ResponseFuture:
     def has_more_pages(self) -> bool:
         """Whether another page can be fetched; only once the outcome is there."""
         outcome = self.execution.outcome
-        return isinstance(outcome, RawRows) and outcome.metadata.paging_state is not None
+        return isinstance(outcome, messages.RawRows) and outcome.metadata.paging_state is not None
 
     def start_fetching_next_page(self) -> None:
         """Ask for the next page; callbacks are called again, `result` waits for it.

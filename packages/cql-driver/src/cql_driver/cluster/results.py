@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Mapping
 
 from cql_driver.errors import InvalidArgument, QueryExhausted
+from cql_protocol import messages
 from cql_protocol.errors import DriverException
-from cql_protocol.messages import RawRows
 
 TYPE_CHECKING = False
 
@@ -58,7 +58,7 @@ class ResultSet:
     def __repr__(self) -> str:
         more = ", more pages" if self.has_more_pages else ""
         rows = self._execution.outcome
-        count = rows.row_count if isinstance(rows, RawRows) else 0
+        count = rows.row_count if isinstance(rows, messages.RawRows) else 0
         return f"<ResultSet of {count} rows{more}>"
 
     # --- the page at hand --------------------------------------------------------------------
@@ -89,7 +89,7 @@ class ResultSet:
     def paging_state(self) -> bytes | None:
         """Where the next page begins: give it to `Session.execute` to go on later; or None."""
         response = self._execution.outcome
-        return response.metadata.paging_state if isinstance(response, RawRows) else None
+        return response.metadata.paging_state if isinstance(response, messages.RawRows) else None
 
     @property
     def column_names(self) -> list[str] | None:
@@ -168,7 +168,7 @@ class ResultSet:
         if isinstance(rows, list):
             return bool(rows)
         response = self._execution.outcome  # what a row factory made has a truth of its own
-        return isinstance(response, RawRows) and response.row_count > 0
+        return isinstance(response, messages.RawRows) and response.row_count > 0
 
     def _materialize(self, what: str) -> list[Any]:
         """Fetch everything, once, for who wants to use the result as a list."""
@@ -229,7 +229,7 @@ class ResultSet:
         at = -1
         if columns is not None:
             at = next((i for i, c in enumerate(columns) if c.name == "[applied]"), -1)
-        if at < 0 or not isinstance(response, RawRows) or response.row_count == 0:
+        if at < 0 or not isinstance(response, messages.RawRows) or response.row_count == 0:
             raise NotConditional(
                 "was_applied tells of statements with IF only; this one returned no [applied]"
             )

@@ -12,7 +12,7 @@ from cql_driver.cluster.results import result_of
 from cql_driver.cluster.session_requests import SessionRequests
 from cql_driver.cluster.values import checked_callable, checked_name
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
-from cql_driver.protocol import ProtocolHandler
+from cql_driver.handlers import ProtocolHandler
 from cql_driver.query.checks import check_custom_payload, check_encodable
 from cql_protocol.identifiers import escape_name
 

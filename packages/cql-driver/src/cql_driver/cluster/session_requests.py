@@ -8,7 +8,7 @@ from cql_driver import query as statements
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.cluster.values import not_a_timestamp
 from cql_driver.errors import QueryExhausted
-from cql_driver.protocol import ProtocolHandler
+from cql_driver.handlers import ProtocolHandler
 from cql_driver.query.rows import dict_factory
 from cql_protocol.enums import ConsistencyLevel
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from cql_driver.errors import ConnectionBusy, InvalidArgument, NoConnectionsAvailable
 from cql_driver.policies.chance import jittered
 from cql_driver.policies.checks import check_count, check_seconds
-from cql_protocol.enums import ConsistencyLevel, WriteType
+from cql_protocol import enums
+from cql_protocol.enums import ConsistencyLevel
 from cql_protocol.errors import IsBootstrapping, Overloaded, StreamsExhausted
 
 TYPE_CHECKING = False
@@ -27,7 +28,8 @@ Decision = tuple[int, int | None] | tuple[int, int | None, float | None]
 """What to do, at which consistency level (None: the same), after how many seconds."""
 
 _NOT_CARRIED_OUT = (IsBootstrapping, ConnectionBusy, NoConnectionsAvailable, StreamsExhausted)
-_BATCH_LOG = int(WriteType.BATCH_LOG)
+_BATCH_LOG = 4
+"""`WriteType.BATCH_LOG`"""
 
 
 def may_repeat(query: Any) -> bool:
@@ -289,9 +291,10 @@ class DowngradingConsistencyRetryPolicy(RetryPolicy):
         """Ignore a timeout if a replica has the write: it will reach the others."""
         if retry_num != 0:
             return self.RETHROW, None
-        if write_type in (WriteType.SIMPLE, WriteType.BATCH, WriteType.COUNTER):
+        kinds = enums.WriteType
+        if write_type in (kinds.SIMPLE, kinds.BATCH, kinds.COUNTER):
             return (self.IGNORE if received_responses > 0 else self.RETHROW), None
-        if write_type == WriteType.UNLOGGED_BATCH and may_repeat(query):
+        if write_type == kinds.UNLOGGED_BATCH and may_repeat(query):
             return self._lowered(consistency, received_responses)
         if write_type == _BATCH_LOG:
             return self.RETRY, consistency

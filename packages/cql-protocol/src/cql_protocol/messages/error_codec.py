@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cql_protocol import errors
-from cql_protocol.enums import OperationType, WriteType
+from cql_protocol import enums, errors
 from cql_protocol.errors import DriverException, LocalProtocolError
 from cql_protocol.wire import (
     pack_byte,
@@ -106,17 +105,17 @@ def _unprepared(message: str, reader: Reader, dialect: Dialect) -> DriverExcepti
 
 
 def _rate_limit(message: str, reader: Reader, dialect: Dialect) -> DriverException:
-    operation = {0: OperationType.Read, 1: OperationType.Write}.get(reader.byte())
+    operation = {0: enums.OperationType.Read, 1: enums.OperationType.Write}.get(reader.byte())
     return errors.RateLimitReached(operation, bool(reader.byte()), message or None)
 
 
 def _write_type(name: str) -> int:
-    return WriteType.name_to_value.get(name, WriteType.OTHER)
+    return enums.WriteType.name_to_value.get(name, enums.WriteType.OTHER)
 
 
 def _named(message: str, write_type: str) -> str:
     """Add to the message the name of a write type that has no number here."""
-    if write_type in WriteType.name_to_value:
+    if write_type in enums.WriteType.name_to_value:
         return message
     return f"{message} (write type {write_type!r})"
 
@@ -207,7 +206,7 @@ def _fields(error: DriverException, dialect: Dialect) -> bytes:
     if isinstance(error, errors.RateLimitReached):
         if dialect.features.rate_limit_error is None:
             return b""
-        operation = 1 if error.op_type is OperationType.Write else 0
+        operation = 1 if error.op_type is enums.OperationType.Write else 0
         return pack_byte(operation) + pack_byte(error.rejected_by_coordinator)
     return b""
 
@@ -243,4 +242,4 @@ def _failure_fields(error: errors.CoordinationFailure, dialect: Dialect) -> byte
 
 
 def _write_type_name(write_type: int | None) -> str:
-    return WriteType.value_to_name.get(write_type if write_type is not None else 0, "SIMPLE")
+    return enums.WriteType.value_to_name.get(write_type if write_type is not None else 0, "SIMPLE")
