@@ -3,7 +3,9 @@
     python -m benchmarks start
 
 CPU time (user and system) of fresh processes, less that of an interpreter that imports nothing
-in the same environment. One process after the other, driver by driver, many times. It is also
+in the same environment. One process after the other, driver by driver, many times. Three steps
+are measured, since what an import puts off has to be paid by who goes on: the import, the import
+and a ``Cluster()``, and all the way to the first row of a server without a database. It is also
 told which modules our import loads that it should not.
 """
 
@@ -28,6 +30,7 @@ from benchmarks.drivers import (
     driver_name,
     drivers,
 )
+from benchmarks.null_server import NullServer
 from benchmarks.report import least_and_median, number, table
 
 LIMIT = 0.25
@@ -45,20 +48,31 @@ UNWANTED = (
 )
 
 
+BARE = "nothing"
+IMPORT = "import"
+QUERY = "SELECT release_version FROM system.local"
+STEPS = {
+    BARE: "pass",
+    IMPORT: "import {root}.cluster",
+    "Cluster()": "from {root}.cluster import Cluster; Cluster()",
+    "first row": (
+        "from {root}.cluster import Cluster; cluster = Cluster([{address!r}], port={port}); "
+        "row = cluster.connect().execute({query!r}).one(); assert row; cluster.shutdown()"
+    ),
+}
+"""What the processes run, by what it is called."""
+
+
 class Figures(NamedTuple):
-    """The import of one driver, in milliseconds of CPU time, a value for each round."""
+    """The start of one driver: by step milliseconds of CPU time, a value for each round."""
 
     driver: Driver
-    imported: list[float]
-    bare: list[float]
+    steps: dict[str, list[float]]
 
-    @property
-    def net(self) -> tuple[float, float]:
-        """The import alone: (least, median)."""
-        return (
-            min(self.imported) - min(self.bare),
-            statistics.median(self.imported) - statistics.median(self.bare),
-        )
+    def net(self, step: str = IMPORT) -> tuple[float, float]:
+        """A step without the bare interpreter: (least, median)."""
+        taken, bare = self.steps[step], self.steps[BARE]
+        return min(taken) - min(bare), statistics.median(taken) - statistics.median(bare)
 
 
 def run(driver: Driver, program: str, folder: str) -> float:
@@ -74,19 +88,17 @@ def run(driver: Driver, program: str, folder: str) -> float:
 
 
 def measure(found: list[Driver], rounds: int) -> list[Figures]:
-    """Import every driver `rounds` times, and nothing as often."""
-    figures = [Figures(driver, [], []) for driver in found]
-    with tempfile.TemporaryDirectory() as folder:
+    """Take every step with every driver, `rounds` times."""
+    figures = [Figures(driver, {step: [] for step in STEPS}) for driver in found]
+    with tempfile.TemporaryDirectory() as folder, NullServer() as server:
+        given = {"address": server.address, "port": server.port, "query": QUERY}
         for number_of_round in range(rounds + 1):
-            for driver, imported, bare in figures:
-                times = (
-                    run(driver, f"import {driver.root}.cluster", folder),
-                    run(driver, "pass", folder),
-                )
-                # The first round writes byte code and fills the caches of the disk.
-                if number_of_round:
-                    imported.append(times[0])
-                    bare.append(times[1])
+            for driver, steps in figures:
+                for step, program in STEPS.items():
+                    taken = run(driver, program.format(root=driver.root, **given), folder)
+                    # The first round writes byte code and fills the caches of the disk.
+                    if number_of_round:
+                        steps[step].append(taken)
     return figures
 
 
@@ -108,20 +120,20 @@ def loaded(driver: Driver) -> list[str]:
 
 
 def show(figures: list[Figures]) -> str:
-    """Return the table."""
+    """Return the table: a line for each driver and step, the ratios to the baseline."""
     base = next((f for f in figures if f.driver.label.startswith(BASELINE)), figures[0])
-    rows = [
-        [
-            f.driver.label,
-            *map(number, least_and_median(f.bare)),
-            *map(number, f.net),
-            *(f"{mine / theirs:.3f}" for mine, theirs in zip(f.net, base.net, strict=True)),
-            str(len(loaded(f.driver))),
-        ]
-        for f in figures
-    ]
-    head = ["ms of CPU", "bare least", "median", "import least", "median", "ratio least"]
-    return table([*head, "median", "modules"], rows)
+    rows = []
+    for f in figures:
+        rows.append(
+            [f.driver.label, BARE, *map(number, least_and_median(f.steps[BARE])), "", "", ""]
+        )
+        for step in list(STEPS)[1:]:
+            pairs = zip(f.net(step), base.net(step), strict=True)
+            ratios = [f"{mine / theirs:.3f}" for mine, theirs in pairs]
+            count = str(len(loaded(f.driver))) if step == IMPORT else ""
+            rows.append(["", step, *map(number, f.net(step)), *ratios, count])
+    head = ["ms of CPU", "step", "least", "median", "ratio least", "median", "modules"]
+    return table(head, rows)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -152,7 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
             f"{ours.driver.label} loads of what it should not: {', '.join(unwanted) or 'nothing'}"
         )
         failures += bool(unwanted)
-        failures += base is not None and ours.net[0] > LIMIT * base.net[0]
+        failures += base is not None and ours.net()[0] > LIMIT * base.net()[0]
     return 1 if failures and options.check else 0
 
 
