@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from cql_driver.auth import AUTHENTICATORS
+from cql_driver.runtimes import REACTORS
 from cql_protocol.registry import CODECS, COMPRESSORS, Registry
 from tests.architecture.source import IMPORT_NAMES, ROOT, imports_of, modules, pyproject
 
 REGISTRIES: dict[str, Registry] = {
     "cql_driver.authenticators": AUTHENTICATORS,
+    "cql_driver.reactors": REACTORS,
     "cql_protocol.codecs": CODECS,
     "cql_protocol.compressors": COMPRESSORS,
 }
