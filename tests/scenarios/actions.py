@@ -59,7 +59,13 @@ def _write_timeout() -> WriteTimeout:
 # --- requests --------------------------------------------------------------------------------
 
 
-def ask(
+def ask(run: Run, count: int, *what: Any) -> None:
+    """Run `count` statements at once."""
+    for _ in range(count):
+        ask_one(run, *what)
+
+
+def ask_one(
     run: Run,
     kind: str,
     session: int,
@@ -69,7 +75,7 @@ def ask(
     profile: str,
     how: str,
     host: int | None,
-) -> None:
+) -> Operation:
     """Run a statement: ``async``, ``block`` or ``cancel``."""
     if how == "block" and timeout is None:
         timeout = 2.0  # else nobody would end the wait for an answer that was lost
@@ -95,6 +101,7 @@ def ask(
         run.aside(_block, run, operation, statement, parameters, options)
     else:
         run.aside(_start, run, operation, statement, parameters, options, how)
+    return operation
 
 
 def _block(
@@ -151,7 +158,6 @@ def _follow(run: Run, operation: Operation, future: ResponseFuture) -> None:
         operation.end(rows)
         operation.rows += rows or ()
         if future.has_more_pages:
-            operation.stalled = run.stalled
             future.start_fetching_next_page()
             operation.begin(future.execution)
 
@@ -235,15 +241,15 @@ def _check_many(run: Run, keys: list[int], results: list[Any], profile: str) -> 
 # --- nodes -----------------------------------------------------------------------------------
 
 
-def fault(run: Run, node: int, reaction: str, text: str, times: int) -> None:
-    """Have a node misbehave."""
+def fault(run: Run, node: int | None, reaction: str, text: str, times: int) -> None:
+    """Have a node, or all, misbehave."""
     run.lossy |= reaction in _LOSSY
     run.noisy |= reaction in _NOISY
+    run.doubled |= reaction == "twice"
     message: Any = {"USE": Query, "PREPARE": Prepare}.get(text, (Query, Execute, Batch))
-    rule = Rule(
-        REACTIONS[reaction](), message=message, text="" if text == "PREPARE" else text, times=times
-    )
-    run.node(node).rules.append(rule)
+    part = "" if text == "PREPARE" else text
+    for each in run.sim.nodes if node is None else (run.node(node),):
+        each.rules.append(Rule(REACTIONS[reaction](), message=message, text=part, times=times))
 
 
 def kill(run: Run, node: int, silently: bool) -> None:

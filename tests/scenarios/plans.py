@@ -53,13 +53,15 @@ def _ask(
     kinds: tuple[str, ...] = _kinds,
     profiles: tuple[str, ...] = _profiles,
     hows: tuple[str, ...] = ("async", "async", "block", "cancel"),
+    timeouts: Any = _timeout,
 ) -> Any:
     return st.tuples(
         st.just("ask"),
+        st.sampled_from((1, 1, 2, 8)),
         st.sampled_from(kinds),
         _session,
         _key,
-        _timeout,
+        timeouts,
         st.booleans(),
         st.sampled_from(profiles),
         st.sampled_from(hows),
@@ -69,8 +71,9 @@ def _ask(
 
 def _fault(*reactions: str, texts: tuple[str, ...] = _texts) -> Any:
     kinds = st.sampled_from(reactions or _reactions)
-    times = st.sampled_from((1, 1, 2, 5))
-    return st.tuples(st.just("fault"), _node, kinds, st.sampled_from(texts), times)
+    times = st.sampled_from((1, 3, 20))
+    node = st.one_of(st.none(), st.none(), _node)
+    return st.tuples(st.just("fault"), node, kinds, st.sampled_from(texts), times)
 
 
 def _do(name: str, *args: Any) -> Any:
@@ -105,41 +108,75 @@ _many = _do("many", _session, st.sampled_from((5, 30)), _concurrency, st.sampled
 _stall = _do("stall", st.sampled_from((0.1, 0.5)))
 _SHUT = (_do("shut_session", _session), _do("shut_cluster"))
 
+_slow = _NETWORK[5]
+_reads = ("select", "select", "prepared_select", "bound_select", "bound_insert", "bound_batch")
+_writes = ("insert", "count", "prepared_insert", "batch", "bound_batch", "bound_insert", "select")
+_errors = (
+    *("reset", "server error", "write timeout", "overloaded", "unavailable", "unprepared"),
+    *("read timeout", "bootstrapping", "reset unseen"),
+)
+
 THEMES: dict[str, tuple[Any, ...]] = {
-    "streams": (*[_ask()] * 6, _fault("drop", "late", "very late", "twice", "garbage"), _stall),
+    "streams": (*[_ask()] * 5, _fault("drop", "late", "very late", "twice", "garbage"), _stall),
     "nodes": (*[_ask()] * 8, *_NODES, *_NETWORK),
     "keyspaces": (
-        *[_ask(("select", "prepared_select", "bound_select", "bound_insert", "bound_batch"))] * 5,
-        *(_use, _use, _prepare, _forget),
-        _fault("drop", "late", "unprepared", "reset", texts=("", "PREPARE", "USE")),
+        *[_ask(_reads)] * 3,
+        *(_use, _use, _use, _prepare, _forget, _slow),
+        _fault("late", "drop", texts=("USE",)),
+        _fault("late", "unprepared", "reset", texts=("", "PREPARE")),
         *_NODES[:3],
     ),
-    "retries": (*[_ask()] * 5, _fault(), _fault(), _forget, _NODES[2], _stall),
-    "pressure": (*[_ask()] * 4, *[_many] * 3, _fault("late", "drop", "reset"), *_NETWORK[2:4]),
+    "retries": (
+        *[_ask(_writes, timeouts=st.sampled_from((2.0, None, 0.3)))] * 4,
+        *(_ask(), _fault(), _forget, _NODES[2], _stall),
+        *[_fault(*_errors, texts=("",))] * 2,
+    ),
+    "pressure": (*[_ask()] * 4, *[_many] * 2, _fault("late", "drop", "reset"), _slow),
     "shutdown": (*[_ask()] * 6, _use, _many, _prepare, _fault(), *_NODES, *_NETWORK, *_SHUT),
 }
 
-_options = st.fixed_dictionaries(
-    {},
-    optional={
-        "max_requests_per_connection": st.sampled_from((1, 2, 8)),
-        "connections_per_host": st.sampled_from((1, 2)),
-        "max_connections_per_host": st.sampled_from((2, 3)),
-        "max_waiting_requests": st.sampled_from((1, 5, 100)),
-        "overload": st.sampled_from(("wait", "raise")),
-        "orphan_threshold": st.sampled_from((1, 3)),
-        "prepared_cache_size": st.sampled_from((1, 3)),
-        "prepare_on_all_hosts": st.booleans(),
-        "reprepare_on_up": st.booleans(),
-        "compression": st.booleans(),
-    },
-)
+# What is wrong from the start: else most requests would meet nothing.
+OPENINGS: dict[str, Any] = {
+    "streams": _fault("drop", "late", "very late", "reset", texts=("", "INSERT", "SELECT")),
+    "nodes": st.one_of(*_NODES, *_NETWORK),
+    "keyspaces": _fault("late", "unprepared", "drop", texts=("USE", "PREPARE", "")),
+    "retries": _fault(*_errors, texts=("",)),
+    "pressure": _fault("late", "late", "drop", texts=("", "INSERT")),
+    "shutdown": _fault("late", "drop", "unprepared", *_errors, texts=("",)),
+}
+
+_pressing: dict[str, Any] = {
+    "max_requests_per_connection": st.sampled_from((1, 2, 8)),
+    "max_connections_per_host": st.sampled_from((1, 2, 3)),
+    "orphan_threshold": st.sampled_from((1, 3)),
+}
+_choices: dict[str, Any] = {
+    **_pressing,
+    "max_waiting_requests": st.sampled_from((1, 5, 100)),
+    "overload": st.sampled_from(("wait", "raise")),
+    "connections_per_host": st.sampled_from((1, 2)),
+    "prepared_cache_size": st.sampled_from((1, 3)),
+    "prepare_on_all_hosts": st.booleans(),
+    "reprepare_on_up": st.booleans(),
+    "compression": st.booleans(),
+}
+
+
+def _options(theme: str) -> Any:
+    always = _pressing if theme in ("streams", "pressure") else {}
+    if theme == "pressure":
+        always = {**always, "overload": st.sampled_from(("wait", "wait", "wait", "raise"))}
+    choices = {name: choice for name, choice in _choices.items() if name not in always}
+    made = st.fixed_dictionaries(always, optional=choices)
+    return made.map(lambda chosen: tuple(sorted(chosen.items())))
 
 
 def plans(theme: str) -> st.SearchStrategy[Plan]:
     """Return the strategy of scenarios about something."""
-    step = st.tuples(_delays, st.one_of(THEMES[theme])).map(
-        lambda made: Step(made[0], made[1][0], made[1][1:])
+    opening = st.tuples(st.just(0.0), OPENINGS[theme]).map(_step)
+    step = st.tuples(_delays, st.one_of(THEMES[theme])).map(_step)
+    steps = st.tuples(
+        st.lists(opening, min_size=1, max_size=3), st.lists(step, min_size=8, max_size=20)
     )
     return st.builds(
         Plan,
@@ -147,6 +184,10 @@ def plans(theme: str) -> st.SearchStrategy[Plan]:
         st.sampled_from((3, 3, 1, 2)),
         st.sampled_from((5, 5, 4, 3)),
         st.booleans(),
-        _options.map(lambda chosen: tuple(chosen.items())),
-        st.lists(step, min_size=3, max_size=18).map(tuple),
+        _options(theme),
+        steps.map(lambda both: (*both[0], *both[1])),
     )
+
+
+def _step(made: Any) -> Step:
+    return Step(made[0], made[1][0], made[1][1:])

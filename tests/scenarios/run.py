@@ -127,7 +127,8 @@ class Run:
     """One scenario: `play` does the steps of its plan, `finish` lets it come to rest and checks.
 
     `lossy` says that an answer may have been lost on a connection that lives; `noisy` that a
-    server broke the protocol, which is logged; `stalled` how long the loop stood still.
+    server broke the protocol, which is logged, `doubled` that it did so by a second answer, which
+    may reach another request; `stalled` is how long the loop stood still.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -139,7 +140,7 @@ class Run:
         self.prepare_times: list[float] = []
         self.checks: list[Any] = []
         self.started_many = self.ended_many = 0
-        self.lossy = self.noisy = self.over = False
+        self.lossy = self.noisy = self.doubled = self.over = False
         self.closed_sessions: set[int] = set()
         self.prepared: list[dict[str, Any]] = []
         self.errors = _Errors()
@@ -237,10 +238,27 @@ class Run:
 
     # --- the end -----------------------------------------------------------------------------
 
+    def probe(self) -> None:
+        """Ask each host for everything, by each session, after it forgot what was prepared."""
+        from tests.scenarios.actions import ask_one
+
+        for number in range(len(self.sim.nodes)):
+            self.node(number).forget_prepared()
+            for session in sorted({0, 1} - self.closed_sessions):
+                for kind in ("prepared_select", "batch"):
+                    what = (kind, session, 1, 5.0, False, "default", "block", number)
+                    operation = ask_one(self, *what)
+                    self.sim.run(lambda asked=operation: asked.outcomes and asked.done, 10.0)
+                    error = operation.outcomes[0][0]
+                    # What was prepared in another keyspace is another statement in this one.
+                    if not (self.uses and "under another id" in str(error)):
+                        assert not isinstance(error, BaseException), f"{operation}: {error!r}"
+
     def finish(self) -> None:
         """End all faults, wait for rest, look at everything, shut down, and look again."""
         self.sim.run(0.002)  # what was asked for last begins
         self.calm()
+        self.sim.run(4.5)  # heartbeats find what is dead
         self.wait_for_rest(self.waiting_for)
         assert not self.waiting_for(), f"still running: {self.waiting_for()}"
         for operation in self.operations:
@@ -250,6 +268,8 @@ class Run:
         self.wait_for_rest(self.restless)
         assert not self.restless(), self.restless()
         self.check_links()
+        if not self.over:
+            self.probe()
         self.cluster.shutdown()
         self.sim.run(3.0)
         self.check_end()
@@ -261,6 +281,8 @@ class Run:
         network.pieces = None
         network._failing.clear()
         network._doomed.clear()
+        for stream in network.streams:
+            stream.out.cut_after = None
         for node in self.sim.nodes:
             node.rules.clear()
             network.set_delay(node.address, 0.0005)

@@ -93,7 +93,7 @@ class Flow:
     def _put(self, data: bytes) -> None:
         """Put bytes on their way."""
         network = self.network
-        if network.chaos or self.cut_after is not None:
+        if not self.dead and (network.chaos or self.cut_after is not None):
             data = self._hurt(data)
         if self.dead:
             self.under_way += len(data)  # nobody acknowledges them any more

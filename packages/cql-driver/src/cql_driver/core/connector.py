@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cql_driver.pools.host import Host
     from cql_protocol.messages import Response
 
-__all__ = ["Connector", "use_keyspace"]
+__all__ = ["Connector", "changes_keyspace", "use_keyspace"]
 
 log = get_logger("cql_driver.connection")
 
@@ -244,6 +244,11 @@ async def use_keyspace(link: Link, keyspace: str, patience: float | None = None)
     if not isinstance(answer, SetKeyspaceResult):
         raise ProtocolError(f"USE was answered by {answer!r}", link.endpoint)
     link.keyspace = keyspace
+
+
+def changes_keyspace(message: Any) -> bool:
+    """Say whether a request is a USE."""
+    return isinstance(message, Query) and message.query.lstrip()[:4].lower() == "use "
 
 
 def _bytes(token: Any) -> bytes | None:

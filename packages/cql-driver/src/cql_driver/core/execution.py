@@ -17,12 +17,13 @@ from cql_driver.core.recovery import Recovery
 from cql_driver.errors import (
     ConnectionBusy,
     NoConnectionsAvailable,
+    ProtocolError,
     RequestCancelled,
     no_host,
 )
 from cql_driver.logs import get_logger
 from cql_protocol.errors import DriverException, OperationTimedOut, StreamsExhausted
-from cql_protocol.messages import Query, RawRows, SchemaChangeResult, SetKeyspaceResult, VoidResult
+from cql_protocol.messages import RawRows, SchemaChangeResult, SetKeyspaceResult, VoidResult
 
 TYPE_CHECKING = False
 
@@ -358,8 +359,10 @@ class Execution(Recovery):
             self._hold(response, self.session.follow_keyspace(response.keyspace, link))
         elif isinstance(response, SchemaChangeResult):
             self._hold(response, self.session.engine.follow_schema(self, response.change, link))
-        else:
+        elif isinstance(response, (RawRows, VoidResult)):
             self.resolve(response)
+        else:
+            self.resolve(ProtocolError(f"the statement was answered by {response!r}"))
 
     def _tell_attempt_ended(
         self, attempt: Execution | Attempt, host: Host, error: BaseException | None
@@ -451,12 +454,8 @@ class Execution(Recovery):
         if attempt.stream >= len(waiting) or waiting[attempt.stream] is not attempt:
             return
         link.orphan(attempt.stream)
-        engine = self.session.engine
-        if _changes_keyspace(self.message):
-            # If it is carried out after all, nobody would know in which keyspace that one is.
-            engine.replace(link, "a USE was given up on it")
-        else:
-            engine.orphaned(link)
+        if not self.session.distrust(self.message, link, "a USE was given up on it"):
+            self.session.engine.orphaned(link)
 
     def _tell_ended(self, more: Details, outcome: Outcome) -> None:
         more.observed = False
@@ -464,8 +463,3 @@ class Execution(Recovery):
         if engine.observers.request_ended is not None:
             error = outcome if isinstance(outcome, BaseException) else None
             engine.observers.request_ended(self, error, engine.runtime.now() - more.started_at)
-
-
-def _changes_keyspace(message: Any) -> bool:
-    """Say whether a request is a USE."""
-    return isinstance(message, Query) and message.query.lstrip()[:4].lower() == "use "

@@ -10,6 +10,7 @@ from cql_driver.core import decide as verdict
 from cql_driver.core.decide import decide
 from cql_driver.core.pending import Waitable
 from cql_driver.core.procedures import spawn
+from cql_protocol.errors import RequestValidationException
 from cql_protocol.messages import VoidResult
 
 TYPE_CHECKING = False
@@ -57,6 +58,8 @@ class Recovery(Waitable):
         """An attempt ended with an error: do what `decide` makes of it."""
         more = self.details()
         more.errors[host] = error
+        if not (link is None or link.closed or isinstance(error, RequestValidationException)):
+            self.session.distrust(self.message, link, f"a USE failed on it: {error}")
         try:
             decision = decide(
                 error,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 
-from cql_driver.core.connector import use_keyspace
+from cql_driver.core.connector import changes_keyspace, use_keyspace
+from cql_driver.core.options import TICK
 from cql_driver.core.pending import Pending
-from cql_driver.core.procedures import gather, spawn
-from cql_driver.errors import ClientOverloaded, SessionShutdown, no_host
+from cql_driver.core.procedures import gather, sleep, spawn
+from cql_driver.errors import ClientOverloaded, ConnectionShutdown, SessionShutdown, no_host
 from cql_driver.logs import get_logger
 from cql_driver.pools.pool import HostPool
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cql_driver.core.execution import Execution
     from cql_driver.core.link import Link
     from cql_driver.pools.host import Host
+    from cql_protocol.messages import Request
 
 __all__ = ["SessionPools"]
 
@@ -177,8 +179,14 @@ class SessionPools:
     # --- keyspaces -----------------------------------------------------------------------------
 
     async def use(self, link: Link, keyspace: str) -> None:
-        """Change one connection to a keyspace."""
-        await use_keyspace(link, keyspace, self.engine.settings.connect_timeout)
+        """Change one connection to a keyspace, as soon as it has room for that."""
+        runtime, patience = self.engine.runtime, self.engine.settings.connect_timeout
+        until = None if patience is None else runtime.now() + patience
+        while len(link.streams) >= link.streams.limit and not link.closed:
+            if until is not None and runtime.now() >= until:
+                break
+            await sleep(runtime, TICK)
+        await use_keyspace(link, keyspace, patience)
 
     async def follow_keyspace(self, keyspace: str, answered: Link | None = None) -> None:
         """Bring every connection into `keyspace`, after one of them answered a USE.
@@ -190,12 +198,19 @@ class SessionPools:
         changes = []
         for pool in list(self.pools.values()):
             for link in list(pool.all_links):
-                if link is answered:
+                if link is answered and not _in_doubt(pool, link):
                     link.keyspace = keyspace
-                elif link.keyspace != keyspace:
+                elif link is answered or link.keyspace != keyspace:
                     pool.withhold(link)
                     changes.append(spawn(self.engine.runtime, self._change(pool, link, keyspace)))
         await gather(changes)
+
+    def distrust(self, message: Request, link: Link, why: str) -> bool:
+        """Replace a connection if nobody knows whether it carried out a USE; say if it was one."""
+        if not changes_keyspace(message):
+            return False
+        self.engine.replace(link, why)
+        return True
 
     async def _change(self, pool: HostPool, link: Link, keyspace: str) -> None:
         pool.changing[link] = pool.changing.get(link, 0) + 1
@@ -206,7 +221,7 @@ class SessionPools:
                 await self.use(link, self.keyspace)
         except Exception as exc:
             log.warning("%s did not change to keyspace %r: %s", link.endpoint, keyspace, exc)
-            link.close(exc)
+            link.close(ConnectionShutdown(f"it did not change its keyspace: {exc}", link.endpoint))
             raise
         finally:
             pool.changing[link] -= 1
@@ -229,3 +244,11 @@ class SessionPools:
             pool.close(self.closed)
         self.pools.clear()
         self.engine.session_closed(self)
+
+
+def _in_doubt(pool: HostPool, link: Link) -> bool:
+    """Say whether another USE is under way on a connection: which will be the last to count?"""
+    if link in pool.changing:
+        return True
+    owners = (getattr(receiver, "execution", receiver) for receiver in link.streams.waiting)
+    return any(changes_keyspace(getattr(owner, "message", None)) for owner in owners)
