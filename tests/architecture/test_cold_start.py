@@ -19,28 +19,47 @@ from tests.architecture.source import IMPORT_NAMES, ROOT
 SOURCES = [str(ROOT / "packages" / name / "src") for name in IMPORT_NAMES]
 
 IO_MODULES = {"asyncio", "logging", "selectors", "socket", "ssl", "threading"}
-SLOW_MODULES = {"dataclasses", "importlib.metadata", "inspect", "numpy"}
+SLOW_MODULES = {"concurrent.futures", "dataclasses", "importlib.metadata", "inspect", "numpy"}
+SLOW_MODULES |= {"asyncio", "contextlib", "logging", "logging.config", "ssl", "typing"}
+LATER = {"datetime", "decimal", "ipaddress", "re", "selectors", "socket", "uuid"}
+"""What a connection may need, and an import does not."""
 
 NEVER_LOADED = {
-    "cql_protocol": IO_MODULES | SLOW_MODULES | {"cql_driver", "lz4", "cramjam", "geomet"},
-    "cql_driver": {"asyncio", "importlib.metadata", "ssl", "numpy"},
+    "import cql_protocol": IO_MODULES | SLOW_MODULES | {"cql_driver", "lz4", "cramjam", "geomet"},
+    "import cql_driver": SLOW_MODULES | LATER,
+    "import cql_driver.cluster": SLOW_MODULES | LATER,
+    "from cql_driver.cluster import Cluster; Cluster()": SLOW_MODULES | LATER,
+    # What the first connection loads.
+    "import cql_driver.core.engine, cql_driver.runtimes.selector": SLOW_MODULES,
+    # And the first rows.
+    "import cql_protocol.messages.type_options": SLOW_MODULES | LATER,
 }
+
+MOST_MODULES = {
+    "import cql_driver.cluster": {"cql_driver": 50, "cql_protocol": 16},
+    "from cql_driver.cluster import Cluster; Cluster()": {"cql_driver": 50, "cql_protocol": 16},
+}
+"""How many modules of each package may be loaded: every one costs, however small it is.
+
+Most of both packages is not needed to make a cluster. Whoever gets beyond these numbers has
+probably imported at the top of a module what belongs to connecting, or to a rare feature.
+"""
 
 PROGRAM = """
 import sys
 before = set(sys.modules)
 sys.path[:0] = {sources!r}
-import {package}
+{code}
+loaded = sorted(set(sys.modules) - before)
 import json
 from cql_protocol import _accel
-loaded = sorted(set(sys.modules) - before)
 print(json.dumps([_accel.IMPLEMENTATION, loaded]))
 """
 
 
-def _load(package: str, implementation: str) -> tuple[str, set[str]]:
-    """Import a package in a new process and return the implementation and the modules loaded."""
-    program = PROGRAM.format(sources=SOURCES, package=package)
+def _load(code: str, implementation: str) -> tuple[str, set[str]]:
+    """Run code in a new process and return the implementation and the modules it loaded."""
+    program = PROGRAM.format(sources=SOURCES, code=code)
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-W", "error", "-c", program],
         env={**os.environ, "CQL_PROTOCOL_IMPL": implementation},
@@ -65,14 +84,22 @@ CYTHON = pytest.param(
 
 
 @pytest.mark.parametrize("implementation", ["python", CYTHON])
-@pytest.mark.parametrize("package", NEVER_LOADED)
-def test_an_import_loads_nothing_slow(package: str, implementation: str) -> None:
-    used, loaded = _load(package, implementation)
+@pytest.mark.parametrize("code", NEVER_LOADED)
+def test_an_import_loads_nothing_slow(code: str, implementation: str) -> None:
+    used, loaded = _load(code, implementation)
     assert used == implementation
-    assert package in loaded
-    assert loaded & NEVER_LOADED[package] == set()
+    assert "cql_protocol" in loaded
+    assert loaded & NEVER_LOADED[code] == set()
+
+
+@pytest.mark.parametrize("code", MOST_MODULES)
+def test_an_import_loads_few_modules(code: str) -> None:
+    _, loaded = _load(code, "python")
+    for package, most in MOST_MODULES[code].items():
+        own = sorted(name for name in loaded if name.partition(".")[0] == package)
+        assert len(own) <= most, own
 
 
 def test_python_code_runs_without_the_extension_being_looked_at() -> None:
-    _, loaded = _load("cql_protocol", "python")
+    _, loaded = _load("import cql_protocol", "python")
     assert not any(name.startswith("cql_speedups") for name in loaded)

@@ -20,6 +20,8 @@ from tests.packaging.workshop import Workshop
 COMPILED = {"cql-speedups"}
 LARGEST_WHEEL = 150_000
 """In bytes: the wheel of cql-protocol must stay a small thing to depend on."""
+LARGEST_DRIVER = 400_000
+"""The wheels of cql-protocol and cql-driver together: what a function in a cloud has to carry."""
 
 
 def _names(wheel: Path) -> set[str]:
@@ -136,6 +138,11 @@ def test_cql_protocol_depends_on_nothing(workshop: Workshop) -> None:
 
 def test_cql_protocol_is_small(workshop: Workshop) -> None:
     assert workshop.wheel("cql-protocol").stat().st_size < LARGEST_WHEEL
+
+
+def test_the_driver_is_small(workshop: Workshop) -> None:
+    wheels = [workshop.wheel(name) for name in ("cql-protocol", "cql-driver")]
+    assert sum(wheel.stat().st_size for wheel in wheels) < LARGEST_DRIVER
 
 
 @pytest.mark.parametrize("distribution", IMPORT_NAMES)

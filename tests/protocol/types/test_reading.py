@@ -8,7 +8,9 @@ import tracemalloc
 
 import pytest
 
+from cql_protocol import types
 from cql_protocol.errors import DecodeError, RemoteProtocolError
+from cql_protocol.messages import type_options
 from cql_protocol.types import (
     ASCII,
     BIGINT,
@@ -279,3 +281,8 @@ def test_uuids_made_fast_are_ordinary_uuids():
     assert made == plain
     assert (hash(made), str(made), made.is_safe) == (hash(plain), str(plain), plain.is_safe)
     assert pickle.loads(pickle.dumps(made)) == plain
+
+
+def test_the_wire_knows_every_simple_type_by_its_id() -> None:
+    named = {code: getattr(types, name) for code, name in type_options._SIMPLE.items()}
+    assert named == types.SIMPLE_TYPES

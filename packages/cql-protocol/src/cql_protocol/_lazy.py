@@ -1,18 +1,8 @@
 """Faces of packages that load a module only when somebody asks for what is in it.
 
-A program that connects and runs a query needs a part of the library; what it never touches
-should cost it nothing. So the ``__init__`` of a package with many modules tells what is where::
+    __getattr__, __dir__ = lazily(__name__, {"cql_protocol.values.date": "Date"})
 
-    __getattr__, __dir__ = lazily(
-        __name__,
-        {
-            "cql_protocol.values.date": "Date",
-            "cql_protocol.values.sentinels": "EMPTY UNSET",
-        },
-    )
-
-and ``from cql_protocol.values import Date`` loads the module ``date`` then, once. Type checkers
-do not follow this; for them the same names stand in imports under ``TYPE_CHECKING``.
+For type checkers the same names stand in imports under ``TYPE_CHECKING``.
 """
 
 from __future__ import annotations

@@ -6,7 +6,12 @@ STARTUP carries. lz4 and snappy come with this distribution as extras.
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object  # not to load typing for it
 
 __all__ = ["Compressor", "SegmentCompressor"]
 
@@ -28,7 +33,6 @@ class Compressor(Protocol):
         """
 
 
-@runtime_checkable
 class SegmentCompressor(Compressor, Protocol):
     """A compressor that protocol 5 can use too, where the segment's header has the size."""
 

@@ -12,15 +12,18 @@ from cql_protocol._lazy import lazily
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from cql_protocol.literals.encoder import LiteralEncoder, ValueSequence
-    from cql_protocol.literals.plain import bind_literals, literal
+    from cql_protocol.literals.encoder import (
+        LiteralEncoder,
+        ValueSequence,
+        bind_literals,
+        literal,
+    )
     from cql_protocol.literals.typed import typed_literal
 else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
-            "cql_protocol.literals.encoder": "LiteralEncoder ValueSequence",
-            "cql_protocol.literals.plain": "bind_literals literal",
+            "cql_protocol.literals.encoder": "LiteralEncoder ValueSequence bind_literals literal",
             "cql_protocol.literals.typed": "typed_literal",
         },
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from cql_protocol import types
 from cql_protocol.errors import InvalidTypeName, InvalidValue, RemoteProtocolError
 from cql_protocol.types import (
-    SIMPLE_TYPES,
     CqlType,
     FrozenType,
     ListType,
@@ -31,6 +31,31 @@ SET = 0x0022
 UDT = 0x0030
 TUPLE = 0x0031
 
+# What is called so in `cql_protocol.types`: its module is loaded when a column has the type.
+_SIMPLE = {
+    0x01: "ASCII",
+    0x02: "BIGINT",
+    0x03: "BLOB",
+    0x04: "BOOLEAN",
+    0x05: "COUNTER",
+    0x06: "DECIMAL",
+    0x07: "DOUBLE",
+    0x08: "FLOAT",
+    0x09: "INT",
+    0x0A: "TEXT",
+    0x0B: "TIMESTAMP",
+    0x0C: "UUID",
+    0x0D: "TEXT",
+    0x0E: "VARINT",
+    0x0F: "TIMEUUID",
+    0x10: "INET",
+    0x11: "DATE",
+    0x12: "TIME",
+    0x13: "SMALLINT",
+    0x14: "TINYINT",
+    0x15: "DURATION",
+}
+
 
 def read_type(reader: Reader) -> CqlType:
     """Read one [option] and return the type it describes.
@@ -46,9 +71,9 @@ def read_type(reader: Reader) -> CqlType:
 
 def _read(reader: Reader, depth: int) -> CqlType:
     code = reader.short()
-    simple = SIMPLE_TYPES.get(code)
+    simple = _SIMPLE.get(code)
     if simple is not None:
-        return simple
+        return getattr(types, simple)  # type: ignore[no-any-return]
     if depth >= MAX_DEPTH:  # before Python's own recursion limit
         raise RemoteProtocolError(f"a type nested deeper than {MAX_DEPTH}")
     depth += 1

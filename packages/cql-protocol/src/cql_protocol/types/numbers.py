@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, DecimalException, Inexact
+from functools import cache
 from math import inf, isinf
 from operator import index
 from struct import Struct
@@ -169,8 +169,16 @@ def decode_varint(data: bytes) -> int:
     return int.from_bytes(data, "big", signed=True)
 
 
-# Exact, for numbers of any size; nothing is rounded silently.
-_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact])
+@cache
+def _decimal() -> tuple[Any, Any, Any]:
+    """Return what decimals are made by; many programs have none, and `decimal` is large."""
+    from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, DecimalException, Inexact
+
+    # Exact, for numbers of any size; nothing is rounded silently.
+    exact = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact])
+    return Decimal, DecimalException, exact
+
+
 # Up to here the digits go through text, which is faster; Python refuses texts of ints above
 # 4,300 digits.
 _TEXT_BYTES = 64
@@ -184,6 +192,7 @@ class _DecimalType(SimpleType):
 
         A float is taken as the decimal its repr shows, so 0.1 is sent as 0.1.
         """
+        Decimal = _decimal()[0]  # noqa: N806
         if not isinstance(value, Decimal):
             if isinstance(value, float):
                 value = Decimal(float.__repr__(value))
@@ -202,6 +211,7 @@ class _DecimalType(SimpleType):
 
     def _make_reader(self, options: ReadOptions) -> Reader:
         empty, name, from_bytes = options.empty, self.name, int.from_bytes
+        Decimal, DecimalException, exact = _decimal()  # noqa: N806
 
         def read(cell: bytes) -> Any:
             size = len(cell)
@@ -212,7 +222,7 @@ class _DecimalType(SimpleType):
             try:
                 if size <= _TEXT_BYTES:
                     return Decimal(f"{unscaled}E{-scale}")
-                return Decimal(unscaled).scaleb(-scale, _EXACT)
+                return Decimal(unscaled).scaleb(-scale, exact)
             except DecimalException:  # a Python of 32 bits has shorter exponents
                 raise DecodeError(f"{name}: a scale of {scale} is out of range") from None
 

@@ -7,7 +7,7 @@ from cql_protocol.types.base import INSTANCES, MARSHAL, CqlType
 
 __all__ = ["SIMPLE_TYPES", "TYPES_BY_CLASS", "TYPES_BY_NAME"]
 
-assert all(module for module in (numbers, temporal, texts, uuids, wrappers))  # they fill INSTANCES
+_LOADED = (numbers, temporal, texts, uuids, wrappers)  # they fill INSTANCES
 
 SIMPLE_TYPES: dict[int, CqlType] = {each.code: each for each in INSTANCES.values() if each.code}
 """The simple types by option id (spec section 4.2.5.2)."""

@@ -118,17 +118,30 @@ class _InetType(SimpleType):
         return value.packed
 
     def _make_reader(self, options: ReadOptions) -> Reader:
+        empty, name = options.empty, self.name
+        if options.inet_text:
+            return self._make_text_reader(empty)
         from ipaddress import IPv4Address, IPv6Address
-
-        empty, name, as_text = options.empty, self.name, options.inet_text
 
         def read(cell: bytes) -> Any:
             if len(cell) == 4:
-                v4 = IPv4Address(cell)
-                return str(v4) if as_text else v4
+                return IPv4Address(cell)
             if len(cell) == 16:
-                v6 = IPv6Address(cell)
-                return str(v6) if as_text else v6
+                return IPv6Address(cell)
+            return bad_size(name, cell, "4 or 16") if cell else empty
+
+        return read
+
+    def _make_text_reader(self, empty: Any) -> Reader:
+        name = self.name
+
+        def read(cell: bytes) -> Any:
+            if len(cell) == 4:
+                return ".".join(map(str, cell))
+            if len(cell) == 16:
+                from ipaddress import IPv6Address
+
+                return str(IPv6Address(cell))
             return bad_size(name, cell, "4 or 16") if cell else empty
 
         return read

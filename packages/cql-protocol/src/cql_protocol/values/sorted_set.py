@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, MutableSet, Set
-from typing import Any, TypeVar, overload
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any, TypeVar, overload
+
+    _T = TypeVar("_T")
 
 __all__ = ["SortedSet", "sortedset"]
 
-_T = TypeVar("_T")
 
-
-class SortedSet(MutableSet[_T]):
+class SortedSet(MutableSet["_T"]):
     """A set that keeps its items sorted and accepts unhashable ones, such as lists or dicts.
 
     A CQL set is read as this where its items cannot be hashed. Items that have no common
@@ -67,10 +71,13 @@ class SortedSet(MutableSet[_T]):
     def __len__(self) -> int:
         return len(self._items)
 
-    @overload
-    def __getitem__(self, i: int) -> _T: ...
-    @overload
-    def __getitem__(self, i: slice) -> list[_T]: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, i: int) -> _T: ...
+        @overload
+        def __getitem__(self, i: slice) -> list[_T]: ...
+
     def __getitem__(self, i: int | slice) -> _T | list[_T]:
         return self._items[i]
 
