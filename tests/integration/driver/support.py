@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from cql_driver.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 
 if TYPE_CHECKING:
-    from cql_driver.query import SimpleStatement
     from tests.cassandra import Cluster as Nodes
 
 __all__ = ["connected", "defaults", "in_flight", "keyspace_of", "new_name", "until"]
@@ -45,8 +44,9 @@ def new_name(prefix: str = "t") -> str:
 
 @contextmanager
 def keyspace_of(session: Session, replicas: int, name: str | None = None) -> Iterator[str]:
-    """A keyspace, dropped at the end; the session uses it."""
+    """A keyspace, dropped at the end; the session uses it meanwhile."""
     name = name or new_name("ks")
+    before = session.keyspace
     session.execute(
         f'CREATE KEYSPACE "{name}" WITH replication = '
         f"{{'class': 'NetworkTopologyStrategy', 'dc1': {replicas}}}"
@@ -55,6 +55,8 @@ def keyspace_of(session: Session, replicas: int, name: str | None = None) -> Ite
         session.set_keyspace(name)
         yield name
     finally:
+        if before is not None:
+            session.set_keyspace(before)
         session.execute(f'DROP KEYSPACE "{name}"', timeout=60)
 
 
@@ -74,13 +76,6 @@ def until(condition: Callable[[], object], what: str, timeout: float = 60.0) -> 
             raise AssertionError(f"not within {timeout:g} s: {what}")
         time.sleep(0.02)
     return found
-
-
-def simple(text: str, **choices: Any) -> SimpleStatement:
-    """A simple statement with choices of its own."""
-    from cql_driver.query import SimpleStatement
-
-    return SimpleStatement(text, **choices)
 
 
 def prepared_rows(session: Session, text: str) -> list[Any]:

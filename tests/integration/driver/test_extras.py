@@ -118,23 +118,19 @@ def test_keyspaces_of_any_name(session: Session, cassandra: Any, name: str) -> N
         with pytest.raises(InvalidRequest, match=r"[Kk]eyspace"):
             session.set_keyspace(name)
         return
-    before = session.keyspace
     with keyspace_of(session, 1, name):
-        try:
-            session.execute("CREATE TABLE t (k int PRIMARY KEY)")
-            with connected(cassandra, name) as other:
-                assert other.keyspace == name
-                other.execute("INSERT INTO t (k) VALUES (1)")
-            with connected(cassandra) as other:
-                other.execute(f'USE "{name}"')
-                assert other.keyspace == name
-                assert [row.k for row in other.execute("SELECT k FROM t")] == [1]
-                other.execute("USE system")
-                assert other.keyspace == "system"
-                other.keyspace = name
-                assert other.execute("SELECT k FROM t").one().k == 1
-        finally:
-            session.set_keyspace(str(before))
+        session.execute("CREATE TABLE t (k int PRIMARY KEY)")
+        with connected(cassandra, name) as other:
+            assert other.keyspace == name
+            other.execute("INSERT INTO t (k) VALUES (1)")
+        with connected(cassandra) as other:
+            other.execute(f'USE "{name}"')
+            assert other.keyspace == name
+            assert [row.k for row in other.execute("SELECT k FROM t")] == [1]
+            other.execute("USE system")
+            assert other.keyspace == "system"
+            other.keyspace = name
+            assert other.execute("SELECT k FROM t").one().k == 1
 
 
 def test_a_keyspace_that_is_missing(session: Session, cassandra: Any) -> None:
@@ -171,7 +167,7 @@ def test_a_keyspace_of_one_statement(session: Session, cassandra: Any) -> None:
             batch.add(SimpleStatement("INSERT INTO t (k, v) VALUES (2, 'two')", keyspace=first))
             other.execute(batch)
             assert len(other.execute(f"SELECT * FROM {first}.t").all()) == 2
-        other.set_keyspace(first)
+        assert other.keyspace == first
 
 
 def test_errors_of_the_schema(session: Session, table: str) -> None:

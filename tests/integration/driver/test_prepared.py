@@ -112,7 +112,7 @@ def test_statements_that_the_node_has_thrown_out(clusters: ClusterPool) -> None:
         session.execute(f"INSERT INTO {table} (k, v) VALUES (1, 'x')")
         statements = [
             session.prepare(f"SELECT v AS v{number} FROM {table} WHERE k = ?")
-            for number in range(500)
+            for number in range(300)
         ]
         evicted = "SELECT value FROM system_views.cql_metrics WHERE name = %s"
         assert session.execute(evicted, ("prepared_statements_evicted",)).one().value > 0
@@ -124,7 +124,7 @@ def test_statements_that_the_node_has_thrown_out(clusters: ClusterPool) -> None:
 
 def _restart_and_count(node: Any, session: Session, table: str) -> None:
     """A node that restarts with an empty memory is given each statement once, not more."""
-    count = 150
+    count = 100
     with connected(
         node,
         session.keyspace,
