@@ -190,16 +190,7 @@ def prepare(run: Run, session: int, number: int) -> None:
     """Prepare one of a few texts, which others may be preparing as well."""
     text = "SELECT k, v FROM t WHERE k = ?" + " " * (1 + number % 3)
 
-    def act() -> None:
-        since, stalled = run.sim.time, run.stalled
-        try:
-            run.sessions[session].prepare(text)
-        except DriverException as exc:
-            run.sim.world.note("prepare failed", type(exc).__name__)
-        took = run.sim.time - since - (run.stalled - stalled)
-        run.prepare_times.append(took)
-
-    run.aside(act)
+    run.aside(run.sessions[session].prepare, text)
 
 
 def many(run: Run, session: int, count: int, concurrency: int, profile: str) -> None:
@@ -220,9 +211,7 @@ def many(run: Run, session: int, count: int, concurrency: int, profile: str) -> 
             execution_profile=wanted,
         )
         results.extend(found)
-        run.ended_many += 1
 
-    run.started_many += 1
     run.checks.append(lambda: _check_many(run, keys, results, profile))
     run.aside(act)
 
@@ -254,6 +243,7 @@ def fault(run: Run, node: int | None, reaction: str, text: str, times: int) -> N
 
 def kill(run: Run, node: int, silently: bool) -> None:
     """Kill a node."""
+    run.silent = True
     run.sim.cluster.kill(run.node(node), silently=silently, announce=not silently)
 
 
@@ -270,6 +260,7 @@ def restart(run: Run, node: int) -> None:
 
 def hang(run: Run, node: int) -> None:
     """Stop a node."""
+    run.silent = True
     run.node(node).hang()
 
 
@@ -303,6 +294,7 @@ def remove(run: Run, node: int) -> None:
 
 def partition(run: Run, node: int) -> None:
     """Cut the client off from a node."""
+    run.silent = True
     run.sim.network.partition([run.sim.runtime.address], [run.node(node).address])
 
 
@@ -313,11 +305,13 @@ def heal(run: Run) -> None:
 
 def cut(run: Run, node: int | None, how: str) -> None:
     """Break the streams to a node, or all."""
+    run.silent = True
     run.sim.network.break_streams(None if node is None else run.node(node).address, how)
 
 
 def cut_next(run: Run, node: int, after: int, how: str) -> None:
     """Break a stream yet to come, in the middle of what is said first."""
+    run.silent = True
     run.sim.network.cut_next(run.node(node).address, after, how)
 
 
@@ -339,6 +333,7 @@ def pieces(run: Run) -> None:
 
 def chaos(run: Run, resets: float, silences: float) -> None:
     """Have streams break at random."""
+    run.silent = True
     network = run.sim.network
     network.chaos, network.reset_chance, network.silence_chance = True, resets, silences
 
