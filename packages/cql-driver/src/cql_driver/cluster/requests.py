@@ -179,16 +179,15 @@ class RequestFactory:
         self, execution: Execution, texts: Any, parameters: Any, paging_state: bytes | None
     ) -> None:
         session = self.session
+        # Its own time-out ends the execution; the PREPARE may be of use to others even then.
         execution.arm()
         try:
             if isinstance(texts, BatchStatement):
                 for index, text, keyspace in texts.entries_to_prepare():
-                    prepared = await session.prepare_on_loop(text, keyspace, execution.timeout)
+                    prepared = await session.prepare_on_loop(text, keyspace, None)
                     texts.prepared_as(index, prepared)
             else:
-                prepared = await session.prepare_on_loop(
-                    texts.query_string, texts.keyspace, execution.timeout
-                )
+                prepared = await session.prepare_on_loop(texts.query_string, texts.keyspace, None)
                 execution.statement = self._bind_as(prepared, texts, parameters)
             self.encode(execution, paging_state)
         except Exception as exc:  # noqa: BLE001 - it is the request's outcome
