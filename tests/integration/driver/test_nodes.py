@@ -303,7 +303,7 @@ def test_a_node_hangs_and_goes_on(three: Nodes, module_session: Session) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="Engine.timed_out() does nothing yet: only heartbeats find a hung node")
+@pytest.mark.xfail(reason="time-outs do not count yet: only heartbeats find a hung node")
 def test_time_outs_take_a_hung_node_out_of_rotation(three: Nodes, session: Session) -> None:
     """Heartbeats of 30 s are too slow for blocking callers, who would all wait for one node."""
     victim = three.nodes[2]
