@@ -31,9 +31,8 @@ from cql_protocol import (
     VoidResult,
 )
 from cql_protocol._accel import IMPLEMENTATION
-from cql_protocol.crc import crc24
 from cql_protocol.murmur3 import murmur3
-from cql_protocol.segments import SegmentReader, SegmentWriter
+from cql_protocol.segments import SegmentReader, SegmentWriter, crc24
 from cql_protocol.types import (
     BIGINT,
     BLOB,

@@ -9,7 +9,7 @@ import pytest
 from tests.architecture.source import Import, imports_of, modules, resolve
 
 PROTOCOL = (
-    {"_lazy", "_version", "crc", "identifiers", "kinds"},
+    {"_lazy", "_version", "identifiers", "kinds"},
     {"enums"},
     {"errors"},
     {"_accel", "compression", "dialect", "registry", "segments", "streams", "values"},

@@ -20,7 +20,6 @@ from cql_protocol.connection import (
     ServerConnection,
     State,
 )
-from cql_protocol.crc import crc24, payload_crc
 from cql_protocol.dialect import Dialect, Features
 from cql_protocol.errors import (
     DriverException,
@@ -33,7 +32,7 @@ from cql_protocol.messages import Options, Query, Response, Startup
 from cql_protocol.messages.codec import decode_request, decode_response, encode_response
 from cql_protocol.messages.type_options import read_type
 from cql_protocol.rows import RowDecoder
-from cql_protocol.segments import MAX_PAYLOAD, SegmentReader, SegmentWriter
+from cql_protocol.segments import MAX_PAYLOAD, SegmentReader, SegmentWriter, crc24, payload_crc
 from cql_protocol.types import ReadOptions
 from cql_protocol.types.parse_class import parse_class_name
 from cql_protocol.types.parse_cql import parse_cql_type

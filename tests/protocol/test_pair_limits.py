@@ -12,12 +12,11 @@ import pytest
 from cql_protocol.compression.lz4 import Lz4Compressor
 from cql_protocol.compression.snappy import SnappyCompressor
 from cql_protocol.connection import Answer, BadRequest, ClientConnection, State
-from cql_protocol.crc import crc24, payload_crc
 from cql_protocol.dialect import Dialect
 from cql_protocol.errors import FrameTooLarge, LocalProtocolError, RemoteProtocolError
 from cql_protocol.messages import Options, Query, RawRows, ResultMetadata, VoidResult, opcodes
 from cql_protocol.messages.codec import decode_request, decode_response
-from cql_protocol.segments import SegmentReader
+from cql_protocol.segments import SegmentReader, crc24, payload_crc
 from tests.protocol.transcripts import Pair
 
 MEGABYTE = 1 << 20

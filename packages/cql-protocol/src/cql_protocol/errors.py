@@ -197,8 +197,14 @@ class NoHostAvailable(DriverException):
         self.errors = errors
 
     def __str__(self) -> str:
-        # Not the pair of arguments: the message names each host and its error already.
-        return self.message
+        # Not the pair of arguments: the message, and what it does not tell of the errors.
+        text = self.message
+        untold = [
+            f"{host}: {type(error).__name__}: {error}"
+            for host, error in self.errors.items()
+            if str(error) not in text
+        ]
+        return f"{text} ({'; '.join(untold)})" if untold else text
 
 
 class UnresolvableContactPoints(DriverException):

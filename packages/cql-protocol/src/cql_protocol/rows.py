@@ -11,8 +11,7 @@ from struct import Struct
 from struct import error as StructError
 
 from cql_protocol.errors import DecodeError, InvalidValue, InvalidValueType, ValueOutOfRange
-from cql_protocol.types.base import prefixed
-from cql_protocol.types.options import DEFAULT_OPTIONS, ReadOptions
+from cql_protocol.types.base import DEFAULT_OPTIONS, ReadOptions, prefixed
 from cql_protocol.values.sentinels import UNSET, Unset
 
 TYPE_CHECKING = False

@@ -9,8 +9,7 @@ from struct import error as StructError
 from cql_protocol.errors import InvalidValue, InvalidValueType
 from cql_protocol.rows import RowDecoder, bind_values
 from cql_protocol.tokens import composite_key
-from cql_protocol.types.base import show
-from cql_protocol.types.options import DEFAULT_OPTIONS
+from cql_protocol.types.base import DEFAULT_OPTIONS, show
 from cql_protocol.values import UNSET
 
 TYPE_CHECKING = False

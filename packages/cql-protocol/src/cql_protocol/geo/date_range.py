@@ -12,8 +12,8 @@ from functools import total_ordering
 from operator import index
 
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
-from cql_protocol.values.calendar import civil_from_days, date_text, days_from_civil
-from cql_protocol.values.immutable import Immutable
+from cql_protocol.values.date import civil_from_days, date_text, days_from_civil
+from cql_protocol.values.sentinels import Immutable
 
 TYPE_CHECKING = False
 

@@ -10,7 +10,7 @@ import re
 from math import nan
 
 from cql_protocol.errors import InvalidValueType, PluginError, ValueOutOfRange
-from cql_protocol.values.immutable import Immutable
+from cql_protocol.values.sentinels import Immutable
 
 TYPE_CHECKING = False
 

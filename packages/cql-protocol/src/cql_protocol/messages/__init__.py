@@ -8,7 +8,6 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from cql_protocol.messages.base import Extras, Message, Request, Response
-    from cql_protocol.messages.batch import Batch, BatchEntry
     from cql_protocol.messages.events import (
         Event,
         SchemaChange,
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from cql_protocol.messages.parameters import QueryParameters
     from cql_protocol.messages.requests import (
         AuthResponse,
+        Batch,
+        BatchEntry,
         Execute,
         Options,
         Prepare,
@@ -47,14 +48,13 @@ else:
         __name__,
         {
             "cql_protocol.messages.base": "Extras Message Request Response",
-            "cql_protocol.messages.batch": "Batch BatchEntry",
             "cql_protocol.messages.events": (
                 "Event SchemaChange StatusChange TopologyChange UnknownEvent"
             ),
             "cql_protocol.messages.metadata": "ColumnSpec PreparedMetadata ResultMetadata",
             "cql_protocol.messages.parameters": "QueryParameters",
             "cql_protocol.messages.requests": (
-                "AuthResponse Execute Options Prepare Query Register Startup"
+                "AuthResponse Batch BatchEntry Execute Options Prepare Query Register Startup"
             ),
             "cql_protocol.messages.responses": (
                 "AuthChallenge Authenticate AuthSuccess Ready Supported"

@@ -9,12 +9,12 @@ from __future__ import annotations
 from cql_protocol.errors import DriverException, LocalProtocolError, RemoteProtocolError
 from cql_protocol.messages import opcodes
 from cql_protocol.messages.base import Extras, Message, Request, Response
-from cql_protocol.messages.batch import Batch
 from cql_protocol.messages.error_codec import decode_error, encode_error
 from cql_protocol.messages.events import decode_event
 from cql_protocol.messages.opcodes import FLAG_CUSTOM_PAYLOAD, FLAG_TRACING, FLAG_WARNING
 from cql_protocol.messages.requests import (
     AuthResponse,
+    Batch,
     Execute,
     Options,
     Prepare,

@@ -7,7 +7,7 @@ from cql_protocol._lazy import lazily
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from cql_protocol.types.base import MARSHAL, MAX_DEPTH, CqlType
+    from cql_protocol.types.base import DEFAULT_OPTIONS, MARSHAL, MAX_DEPTH, CqlType, ReadOptions
     from cql_protocol.types.collection import ListType, MapType, SetType
     from cql_protocol.types.numbers import (
         BIGINT,
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         TINYINT,
         VARINT,
     )
-    from cql_protocol.types.options import DEFAULT_OPTIONS, ReadOptions
     from cql_protocol.types.tables import SIMPLE_TYPES, TYPES_BY_CLASS, TYPES_BY_NAME
     from cql_protocol.types.temporal import DATE, DURATION, TIME, TIMESTAMP
     from cql_protocol.types.texts import ASCII, BLOB, TEXT, VARCHAR
@@ -39,12 +38,11 @@ else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
-            "cql_protocol.types.base": "MARSHAL MAX_DEPTH CqlType",
+            "cql_protocol.types.base": "DEFAULT_OPTIONS MARSHAL MAX_DEPTH CqlType ReadOptions",
             "cql_protocol.types.collection": "ListType MapType SetType",
             "cql_protocol.types.numbers": (
                 "BIGINT BOOLEAN COUNTER DECIMAL DOUBLE FLOAT INT SMALLINT TINYINT VARINT"
             ),
-            "cql_protocol.types.options": "DEFAULT_OPTIONS ReadOptions",
             "cql_protocol.types.tables": "SIMPLE_TYPES TYPES_BY_CLASS TYPES_BY_NAME",
             "cql_protocol.types.temporal": "DATE DURATION TIME TIMESTAMP",
             "cql_protocol.types.texts": "ASCII BLOB TEXT VARCHAR",

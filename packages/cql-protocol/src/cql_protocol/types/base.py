@@ -11,22 +11,114 @@ from __future__ import annotations
 from struct import Struct
 
 from cql_protocol.errors import DecodeError, InvalidValue, InvalidValueType
-from cql_protocol.types.options import DEFAULT_OPTIONS
-from cql_protocol.values.immutable import Immutable
-from cql_protocol.values.sentinels import EMPTY
+from cql_protocol.values.sentinels import EMPTY, Empty, Immutable
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any, NoReturn
 
-    from cql_protocol.types.options import ReadOptions
-
-    Cell = bytes
     Reader = Callable[[bytes], Any]
 
-__all__ = ["INSTANCES", "MARSHAL", "MAX_DEPTH", "CqlType", "SimpleType"]
+__all__ = [
+    "DEFAULT_OPTIONS",
+    "INSTANCES",
+    "MARSHAL",
+    "MAX_DEPTH",
+    "CqlType",
+    "ReadOptions",
+    "SimpleType",
+]
+
+# Readers cost about a kilobyte each. An application meets few types; a server that names ever
+# new ones must not fill the memory.
+_MAX_READERS = 4096
+
+put = object.__setattr__
+
+
+class ReadOptions(Immutable):
+    """Choices of how cells become Python values; immutable, made once and shared.
+
+    - `aware_datetimes`: timestamps become datetimes with the time zone UTC, not naive ones.
+    - `empty_values`: a cell of zero bytes becomes `EMPTY` where zero bytes are no value, not None.
+    - `inet_text`: addresses become text, not `ipaddress` objects.
+    - `set_factory`: makes every set of a list of its elements, in the server's order.
+    - `map_factory`: makes every map of a list of (key, value) tuples, in the server's order.
+    - `udt_classes`: makes the values of user types: (keyspace, name) to a callable that is called
+      with the fields as keywords; None stands for a field that is null.
+
+    What the three factories raise reaches who decodes.
+    """
+
+    __slots__ = (
+        "aware_datetimes",
+        "empty_values",
+        "inet_text",
+        "set_factory",
+        "map_factory",
+        "udt_classes",
+        "readers",
+    )
+
+    aware_datetimes: bool
+    empty_values: bool
+    inet_text: bool
+    set_factory: Callable[[list[Any]], Any] | None
+    map_factory: Callable[[list[tuple[Any, Any]]], Any] | None
+    udt_classes: Mapping[tuple[str, str], Callable[..., Any]] | None
+    readers: dict[CqlType, Reader]
+    """The readers made so far with these options."""
+
+    def __init__(
+        self,
+        *,
+        aware_datetimes: bool = False,
+        empty_values: bool = False,
+        inet_text: bool = False,
+        set_factory: Callable[[list[Any]], Any] | None = None,
+        map_factory: Callable[[list[tuple[Any, Any]]], Any] | None = None,
+        udt_classes: Mapping[tuple[str, str], Callable[..., Any]] | None = None,
+    ) -> None:
+        put(self, "aware_datetimes", aware_datetimes)
+        put(self, "empty_values", empty_values)
+        put(self, "inet_text", inet_text)
+        put(self, "set_factory", set_factory)
+        put(self, "map_factory", map_factory)
+        # A copy: readers that were made with one class would not notice another.
+        put(self, "udt_classes", None if udt_classes is None else dict(udt_classes))
+        put(self, "readers", {})
+
+    @property
+    def empty(self) -> Empty | None:
+        """What a cell of zero bytes becomes where zero bytes are no value."""
+        return EMPTY if self.empty_values else None
+
+    def keep_reader(self, cql_type: CqlType, reader: Reader) -> None:
+        """Keep a reader for the next one who asks."""
+        if len(self.readers) >= _MAX_READERS:
+            self.readers.clear()
+        self.readers[cql_type] = reader
+
+    def __repr__(self) -> str:
+        chosen = (
+            f"{name}={getattr(self, name)!r}"
+            for name in self.__slots__[:-1]
+            if getattr(self, name) not in (False, None)
+        )
+        return f"ReadOptions({', '.join(chosen)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, ({name: getattr(self, name) for name in self.__slots__[:-1]},))
+
+
+def _rebuild(choices: dict[str, Any]) -> ReadOptions:
+    return ReadOptions(**choices)
+
+
+DEFAULT_OPTIONS = ReadOptions()
+"""The options where none are given."""
 
 MARSHAL = "org.apache.cassandra.db.marshal."
 """The package of the server's type classes."""
@@ -37,7 +129,6 @@ MAX_DEPTH = 64
 NULL_CELL = b"\xff\xff\xff\xff"
 _SHOWN = 100
 
-put = object.__setattr__
 pack_size = Struct(">i").pack
 unpack_size = Struct(">i").unpack_from
 

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from cql_protocol.types.base import Reader
-    from cql_protocol.types.options import ReadOptions
+    from cql_protocol.types.base import Reader, ReadOptions
 
 __all__ = ["ListType", "MapType", "SetType"]
 

@@ -12,8 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cql_protocol.types.base import Reader
-    from cql_protocol.types.options import ReadOptions
+    from cql_protocol.types.base import Reader, ReadOptions
 
 __all__ = ["ASCII", "BLOB", "TEXT", "VARCHAR", "BytesType"]
 

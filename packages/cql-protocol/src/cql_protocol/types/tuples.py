@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from cql_protocol.types.base import Reader
-    from cql_protocol.types.options import ReadOptions
+    from cql_protocol.types.base import Reader, ReadOptions
 
 __all__ = ["TupleType", "UserType", "tuple_class"]
 

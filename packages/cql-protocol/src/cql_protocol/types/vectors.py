@@ -17,8 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cql_protocol.types.base import Reader
-    from cql_protocol.types.options import ReadOptions
+    from cql_protocol.types.base import Reader, ReadOptions
 
 __all__ = ["VectorType"]
 

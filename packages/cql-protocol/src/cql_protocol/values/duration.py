@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
-from cql_protocol.values.immutable import Immutable
+from cql_protocol.values.sentinels import Immutable
 
 TYPE_CHECKING = False
 

@@ -1,10 +1,25 @@
-"""The two markers that stand where a value would: `UNSET` and `EMPTY`."""
+"""The base of values that never change, and the markers that stand for one: `UNSET`, `EMPTY`."""
 
 from __future__ import annotations
 
-from cql_protocol.values.immutable import Immutable
+TYPE_CHECKING = False
 
-__all__ = ["EMPTY", "UNSET", "Empty", "Unset"]
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+__all__ = ["EMPTY", "UNSET", "Empty", "Unset", "Immutable"]
+
+
+class Immutable:
+    """Slots class whose attributes are written once, by `object.__setattr__`, in `__init__`."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is immutable: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is immutable: cannot delete {name!r}")
 
 
 class Unset(Immutable):

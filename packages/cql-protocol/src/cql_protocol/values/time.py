@@ -7,7 +7,7 @@ from functools import total_ordering
 from operator import index
 
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
-from cql_protocol.values.immutable import Immutable
+from cql_protocol.values.sentinels import Immutable
 
 TYPE_CHECKING = False
 

@@ -7,8 +7,8 @@ from functools import total_ordering
 from operator import index
 
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
-from cql_protocol.values.calendar import date_text
-from cql_protocol.values.immutable import Immutable
+from cql_protocol.values.date import date_text
+from cql_protocol.values.sentinels import Immutable
 
 TYPE_CHECKING = False
 
