@@ -22,11 +22,11 @@ PROTOCOL = (
 )
 
 DRIVER = (
-    {"_version", "descriptors", "errors", "handlers", "logs", "core.options", "core.pending"},
-    {"addresses", "release", "timestamps", "encoder", "auth", "metadata", "pools.host"},
-    {"core.decide", "core.observers", "core.procedures", "core.settings", "core.streams"},
-    {"connection", "util", "core.tls_options", "policies", "query", "metrics"},
-    {"core.attempts", "core.runtime", "core.tls", "core.link", "decoder", "pools.pool"},
+    {"_version", "descriptors", "errors", "handlers", "logs", "core.pending"},
+    {"addresses", "timestamps", "encoder", "auth", "metadata", "pools.host"},
+    {"core.decide", "core.observers", "core.procedures", "core.settings"},
+    {"connection", "util", "policies", "query", "metrics"},
+    {"core.runtime", "core.tls", "core.link", "decoder", "pools.pool"},
     {"core.connector", "core.prepare", "core.recovery", "control", "runtimes", "pool"},
     {"core.execution", "core.sessions", "protocol"},
     {"core.engine"},

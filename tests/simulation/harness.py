@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any, Self
 
 from cql_driver.core.pending import Waitable
-from cql_driver.policies import chance
+from cql_driver.policies import base as policies
 from tests.simulation.client import RawClient
 from tests.simulation.cluster import SimCluster
 from tests.simulation.network import SimNetwork
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Simulation"]
 
-_SOURCES: tuple[Any, ...] = (random, chance._source)
+_SOURCES: tuple[Any, ...] = (random, policies._source)
 """What draws without asking the world: tests, users, and the driver."""
 
 

@@ -12,8 +12,9 @@ Example::
 
 from __future__ import annotations
 
-from cql_driver.auth.base import Authenticator, AuthProvider
 from cql_driver.auth.plain import (
+    Authenticator,
+    AuthProvider,
     BaseDSEAuthenticator,
     DSEPlainTextAuthProvider,
     PlainTextAuthenticator,

@@ -1,12 +1,13 @@
-"""User name and password, sent as the mechanism PLAIN of SASL (RFC 4616)."""
+"""The interface of authentication, and user name and password as PLAIN of SASL (RFC 4616)."""
 
 from __future__ import annotations
 
-from cql_driver.auth.base import Authenticator, AuthProvider
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
-from cql_protocol.errors import AuthenticationFailed
+from cql_protocol.errors import AuthenticationFailed, UnsupportedOperation
 
 __all__ = [
+    "AuthProvider",
+    "Authenticator",
     "BaseDSEAuthenticator",
     "DSEPlainTextAuthProvider",
     "PlainTextAuthProvider",
@@ -14,6 +15,53 @@ __all__ = [
     "TransitionalModePlainTextAuthProvider",
     "TransitionalModePlainTextAuthenticator",
 ]
+
+
+class AuthProvider:
+    """Makes the authenticators of connections; subclass it for a way of your own.
+
+    `new_authenticator` is called once for each connection, right when the server asks, on the
+    thread that holds the event loop: it must be quick and must not block.
+
+    Example::
+
+        class RotatingAuthProvider(AuthProvider):
+            def new_authenticator(self, host):
+                return PlainTextAuthenticator("reader", vault.current_password())
+    """
+
+    def new_authenticator(self, host: str) -> Authenticator:
+        """Return the authenticator of one connection to `host`, the address of a node."""
+        raise UnsupportedOperation(f"{type(self).__name__} must define new_authenticator(host)")
+
+
+class Authenticator:
+    """One side of one conversation with one server (native protocol, section 4.2.3).
+
+    The connection calls `initial_response`, then `evaluate_challenge` as often as the server
+    asks, then `on_authentication_success`. Each answer is bytes, or None for an empty one.
+    """
+
+    server_authenticator_class: str | None = None
+    """The class name the server gave in AUTHENTICATE; set before the first call."""
+
+    def initial_response(self) -> bytes | None:
+        """Return the first token to send."""
+        return None
+
+    def evaluate_challenge(self, challenge: bytes | None) -> bytes | None:
+        """Return the answer to a challenge of the server.
+
+        Raises `AuthenticationFailed` when there is none.
+        """
+        raise AuthenticationFailed(
+            f"the server asks for more than {type(self).__name__} can answer: "
+            "define evaluate_challenge(challenge)"
+        )
+
+    def on_authentication_success(self, token: bytes | None) -> None:
+        """Learn that the server accepted us; `token` is its last word, often None."""
+
 
 _DSE_AUTHENTICATOR = "com.datastax.bdp.cassandra.auth.DseAuthenticator"
 

@@ -9,7 +9,7 @@ from cql_protocol.errors import DriverException, PluginError
 from cql_protocol.registry import Registry
 
 if TYPE_CHECKING:
-    from cql_driver.auth.base import AuthProvider
+    from cql_driver.auth.plain import AuthProvider
 
 __all__ = ["AUTHENTICATORS", "auth_provider"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cql_driver.auth.base import Authenticator, AuthProvider
+from cql_driver.auth.plain import Authenticator, AuthProvider
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_protocol.errors import AuthenticationFailed, DependencyException, DriverException
 

@@ -1,9 +1,10 @@
-"""What each attribute of a session may be."""
+"""The attributes of a session: what each may be, and the older way to configure by them."""
 
 from __future__ import annotations
 
 from functools import cached_property
 
+from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT
 from cql_driver.cluster.values import (
     checked_bool,
     checked_count,
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from typing import Any
     from uuid import UUID
 
+    from cql_driver.cluster.cluster import Cluster
     from cql_driver.encoder import Encoder
 
-__all__ = ["CheckedAttributes"]
+__all__ = ["CheckedAttributes", "LegacyAttributes"]
 
 _INT32_MAX = 2**31 - 1
 
@@ -92,3 +94,56 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "timestamp_generator": checked_timestamps,
     "use_client_timestamp": checked_bool,
 }
+
+
+class LegacyAttributes:
+    """Attributes of a session that stand for those of the default execution profile.
+
+    They can be read always, and set only where the cluster was made without execution
+    profiles; what they say holds for all sessions of the cluster.
+    """
+
+    cluster: Cluster
+
+    def _read(self, name: str) -> Any:
+        return getattr(self.cluster.profile_manager.profiles[EXEC_PROFILE_DEFAULT], name)
+
+    def _write(self, name: str, legacy_name: str, value: Any) -> None:
+        self.cluster.use_legacy_configuration(f"Session.{legacy_name}")
+        setattr(self.cluster.profile_manager.default, name, value)
+
+    @property
+    def default_timeout(self) -> float | None:
+        """Seconds until a request times out, None for never."""
+        return self._read("request_timeout")  # type: ignore[no-any-return]
+
+    @default_timeout.setter
+    def default_timeout(self, timeout: float | None) -> None:
+        self._write("request_timeout", "default_timeout", timeout)
+
+    @property
+    def default_consistency_level(self) -> int:
+        """The level of statements that have none of their own."""
+        return int(self._read("consistency_level"))
+
+    @default_consistency_level.setter
+    def default_consistency_level(self, level: int) -> None:
+        self._write("consistency_level", "default_consistency_level", level)
+
+    @property
+    def default_serial_consistency_level(self) -> int | None:
+        """The serial level of statements that have none of their own."""
+        return self._read("serial_consistency_level")  # type: ignore[no-any-return]
+
+    @default_serial_consistency_level.setter
+    def default_serial_consistency_level(self, level: int | None) -> None:
+        self._write("serial_consistency_level", "default_serial_consistency_level", level)
+
+    @property
+    def row_factory(self) -> Callable[..., Any]:
+        """What rows become, see `cql_driver.query`."""
+        return self._read("row_factory")  # type: ignore[no-any-return]
+
+    @row_factory.setter
+    def row_factory(self, factory: Callable[..., Any]) -> None:
+        self._write("row_factory", "row_factory", factory)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cql_driver.cluster.values import MOST_SECONDS
-from cql_driver.core.options import RequestOptions
+from cql_driver.core.settings import RequestOptions
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.logs import get_logger
 from cql_driver.policies import (

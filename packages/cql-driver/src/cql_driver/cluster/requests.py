@@ -5,8 +5,8 @@ from __future__ import annotations
 from cql_driver.cluster.profiles import NOT_SET, checked_timeout
 from cql_driver.cluster.values import checked_host
 from cql_driver.core.execution import Execution
-from cql_driver.core.options import ticks
 from cql_driver.core.procedures import spawn
+from cql_driver.core.settings import ticks
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.query import (
     FETCH_SIZE_UNSET,

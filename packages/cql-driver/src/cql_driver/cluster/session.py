@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from cql_driver import query as statements
-from cql_driver.cluster.attributes import CheckedAttributes
+from cql_driver.cluster.attributes import CheckedAttributes, LegacyAttributes
 from cql_driver.cluster.hosts import SessionHosts
-from cql_driver.cluster.legacy import LegacyAttributes
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET, profile_of
 from cql_driver.cluster.response import ResponseFuture
 from cql_driver.cluster.results import result_of

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from cql_driver.connection import DefaultEndPoint, DefaultEndPointFactory
 from cql_driver.control import queries
-from cql_driver.control.agreement import agree_on_schema
 from cql_driver.control.events import EventHandler
-from cql_driver.control.queries import ask, rows_of
+from cql_driver.control.queries import agree_on_schema, ask, rows_of
 from cql_driver.control.rows import Topology, read_topology
 from cql_driver.control.turns import Turns, run_in_background
 from cql_driver.core.procedures import gather, sleep, spawn

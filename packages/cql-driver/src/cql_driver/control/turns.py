@@ -7,7 +7,7 @@ from collections import deque
 from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import spawn
 from cql_driver.logs import get_logger
-from cql_driver.policies.chance import random
+from cql_driver.policies.base import random
 
 TYPE_CHECKING = False
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import weakref
 
 from cql_driver.control import ControlConnection, HostRegistry
-from cql_driver.core.attempts import Attempt
 from cql_driver.core.connector import Connector
 from cql_driver.core.execution import Execution
-from cql_driver.core.options import NEVER, TICK
 from cql_driver.core.prepare import Preparer
 from cql_driver.core.procedures import gather, spawn, within
+from cql_driver.core.recovery import Attempt
 from cql_driver.core.sessions import SessionPools
+from cql_driver.core.settings import NEVER, TICK
 from cql_driver.errors import SessionShutdown
 from cql_driver.logs import get_logger
 from cql_driver.metadata import Metadata

@@ -10,10 +10,9 @@ procedure runs), or done. The engine's sweep looks into all three for deadlines.
 
 from __future__ import annotations
 
-from cql_driver.core.attempts import Attempt, Details
 from cql_driver.core.pending import release
 from cql_driver.core.procedures import spawn
-from cql_driver.core.recovery import Recovery
+from cql_driver.core.recovery import Attempt, Details, Recovery
 from cql_driver.errors import (
     ConnectionBusy,
     NoConnectionsAvailable,
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_driver.core.link import Link
-    from cql_driver.core.options import RequestOptions
     from cql_driver.core.sessions import SessionPools
+    from cql_driver.core.settings import RequestOptions
     from cql_driver.pools.host import Host
     from cql_protocol.messages import Request, Response
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cql_driver.core.options import NEVER
 from cql_driver.core.pending import Pending
+from cql_driver.core.settings import NEVER
 from cql_driver.errors import ConnectionShutdown
 from cql_driver.logs import get_logger
 from cql_protocol.connection import Answer, ReceiverFailed, State

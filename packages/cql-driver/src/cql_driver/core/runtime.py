@@ -10,28 +10,72 @@ from __future__ import annotations
 from _thread import allocate_lock
 
 from cql_driver.core.procedures import Procedure
-from cql_protocol._lazy import lazily
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
-    from typing import Any, TypeVar
+    from typing import Any, Protocol, TypeVar
 
     from cql_driver.core.pending import Pending, Waitable
-    from cql_driver.core.streams import StreamProtocol, Timer, Transport
     from cql_driver.core.tls import TlsSettings
 
     _T = TypeVar("_T")
 else:
-    __getattr__, __dir__ = lazily(
-        __name__, {"cql_driver.core.streams": "StreamProtocol Timer Transport"}
-    )
+    Protocol = object  # not to load typing for it
 
 __all__ = ["Address", "Runtime", "StreamProtocol", "Timer", "Transport"]
 
 Address = tuple["Any", ...] | str
 """What `connect` takes: ``(ip, port)`` or longer as getaddrinfo gives it, or a socket's path."""
+
+
+class Timer(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> None:
+        """Have it not come. Cancelling twice, or after it came, does nothing."""
+
+
+class Transport(Protocol):
+    """A byte stream that is connected, TLS included."""
+
+    def write(self, data: bytes) -> None:
+        """Send `data`, now or when the peer takes it; never blocks."""
+
+    def close(self) -> None:
+        """Send what is written, then end the stream; `connection_lost(None)` follows."""
+
+    def abort(self) -> None:
+        """End the stream at once, dropping what is not sent; `connection_lost` follows."""
+
+    def pause_reading(self) -> None:
+        """Stop calling `data_received`."""
+
+    def resume_reading(self) -> None:
+        """Call `data_received` again."""
+
+    def local_address(self) -> Address | None:
+        """Return this side's address, when there is one."""
+
+
+class StreamProtocol(Protocol):
+    """What is told of a stream."""
+
+    def connection_made(self, transport: Transport) -> None:
+        """The stream is connected, and encrypted if that was asked for."""
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes came."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The stream is over, by our `close` (None) or for a reason. Called once."""
+
+    def pause_writing(self) -> None:
+        """The transport holds more unsent bytes than its high-water mark."""
+
+    def resume_writing(self) -> None:
+        """The transport drained again."""
 
 
 class Runtime:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 
 from cql_driver.core.connector import changes_keyspace, use_keyspace
-from cql_driver.core.options import TICK
 from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import gather, sleep, spawn
+from cql_driver.core.settings import TICK
 from cql_driver.errors import ClientOverloaded, ConnectionShutdown, SessionShutdown, no_host
 from cql_driver.logs import get_logger
 from cql_driver.pools.pool import HostPool

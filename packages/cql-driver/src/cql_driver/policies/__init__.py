@@ -25,13 +25,17 @@ if TYPE_CHECKING:
         picker,
     )
     from cql_driver.policies.columns import ColDesc
-    from cql_driver.policies.conviction import ConvictionPolicy, SimpleConvictionPolicy
     from cql_driver.policies.local_first import DCAwareRoundRobinPolicy, RackAwareRoundRobinPolicy
     from cql_driver.policies.percentile import PercentileSpeculativeExecutionPolicy
-    from cql_driver.policies.reconnection import (
+    from cql_driver.policies.reaching import (
+        AddressTranslator,
         ConstantReconnectionPolicy,
+        ConvictionPolicy,
+        EC2MultiRegionTranslator,
         ExponentialReconnectionPolicy,
+        IdentityTranslator,
         ReconnectionPolicy,
+        SimpleConvictionPolicy,
     )
     from cql_driver.policies.retry import (
         DowngradingConsistencyRetryPolicy,
@@ -55,11 +59,6 @@ if TYPE_CHECKING:
         SpeculativeExecutionPolicy,
     )
     from cql_driver.policies.token_aware import TokenAwarePolicy, default_lbp_factory
-    from cql_driver.policies.translation import (
-        AddressTranslator,
-        EC2MultiRegionTranslator,
-        IdentityTranslator,
-    )
     from cql_driver.policies.wrappers import (
         DefaultLoadBalancingPolicy,
         DSELoadBalancingPolicy,
@@ -72,11 +71,12 @@ else:
         {
             "cql_driver.policies.base": "HostDistance HostStateListener LoadBalancingPolicy picker",
             "cql_driver.policies.columns": "ColDesc",
-            "cql_driver.policies.conviction": "ConvictionPolicy SimpleConvictionPolicy",
             "cql_driver.policies.local_first": "DCAwareRoundRobinPolicy RackAwareRoundRobinPolicy",
             "cql_driver.policies.percentile": "PercentileSpeculativeExecutionPolicy",
-            "cql_driver.policies.reconnection": (
-                "ConstantReconnectionPolicy ExponentialReconnectionPolicy ReconnectionPolicy"
+            "cql_driver.policies.reaching": (
+                "AddressTranslator ConstantReconnectionPolicy ConvictionPolicy "
+                "EC2MultiRegionTranslator ExponentialReconnectionPolicy IdentityTranslator "
+                "ReconnectionPolicy SimpleConvictionPolicy"
             ),
             "cql_driver.policies.retry": (
                 "DowngradingConsistencyRetryPolicy ExponentialBackoffRetryPolicy "
@@ -91,9 +91,6 @@ else:
                 "SpeculativeExecutionPolicy"
             ),
             "cql_driver.policies.token_aware": "TokenAwarePolicy default_lbp_factory",
-            "cql_driver.policies.translation": (
-                "AddressTranslator EC2MultiRegionTranslator IdentityTranslator"
-            ),
             "cql_driver.policies.wrappers": (
                 "DefaultLoadBalancingPolicy DSELoadBalancingPolicy HostFilterPolicy WrapperPolicy"
             ),

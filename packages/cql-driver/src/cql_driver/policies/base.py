@@ -1,6 +1,12 @@
-"""What all load-balancing policies have in common, and how the driver asks them."""
+"""What policies have in common: their interface, checks of arguments, and chance."""
 
 from __future__ import annotations
+
+import os
+from _random import Random
+from math import isfinite
+
+from cql_driver.errors import InvalidArgument, InvalidArgumentType
 
 TYPE_CHECKING = False
 
@@ -11,15 +17,25 @@ if TYPE_CHECKING:
     from cql_driver.pools.host import Host
 
     Picker = Callable[[str | None, Any], Host | None]
+    from typing import Any, TypeVar
+
+    _T = TypeVar("_T")
 
 __all__ = [
     "HostDistance",
     "HostStateListener",
     "LoadBalancingPolicy",
+    "check_count",
+    "check_instance",
+    "check_name",
+    "check_seconds",
     "has_steady_distances",
+    "jittered",
     "live_hosts",
     "picker",
+    "random",
     "rotated",
+    "shuffled",
     "with_host",
     "without_host",
 ]
@@ -205,3 +221,70 @@ def rotated(hosts: tuple[Host, ...], turn: int) -> Iterator[Host]:
         return iter(())
     at = turn % len(hosts)
     return iter(hosts[at:] + hosts[:at])
+
+
+def check_seconds(name: str, value: Any) -> float:
+    """Return `value` when it is a time in seconds, 0 or more, and finite."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidArgumentType(f"{name} is {value!r}: give a number of seconds")
+    if not isfinite(value) or value < 0:
+        raise InvalidArgument(f"{name} is {value!r}: give a finite number of seconds, 0 or more")
+    return value
+
+
+def check_count(name: str, value: Any, least: int = 0) -> int:
+    """Return `value` when it is a whole number, `least` or more."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidArgumentType(f"{name} is {value!r}: give a whole number")
+    if value < least:
+        raise InvalidArgument(f"{name} is {value}: give {least} or more")
+    return value
+
+
+def check_name(name: str, value: Any) -> str:
+    """Return `value` when it is a text that is not empty."""
+    if not isinstance(value, str):
+        raise InvalidArgumentType(f"{name} is {value!r}: give its name as a str")
+    if not value:
+        raise InvalidArgument(f"{name} is empty: give its name as the nodes tell it")
+    return value
+
+
+def check_instance(name: str, value: Any, *methods: str) -> Any:
+    """Return `value` when it is an object, no class, that has all these methods."""
+    if isinstance(value, type):
+        cls = value.__name__
+        raise InvalidArgumentType(f"{name} is the class {cls}: give an instance, {cls}(...)")
+    missing = [method for method in methods if not callable(getattr(value, method, None))]
+    if missing:
+        raise InvalidArgumentType(
+            f"{name} is {value!r}, which has no method {missing[0]}: give a policy's instance"
+        )
+    return value
+
+
+# The module `random` would bring hashlib along, which costs a cold start more than all
+# policies together; its C base is enough here.
+_source = Random()
+random = _source.random
+"""Return a number from 0 up to, but without, 1."""
+
+if hasattr(os, "register_at_fork"):
+    # Forked workers must not all make the same choices at the same time.
+    os.register_at_fork(after_in_child=_source.seed)
+
+
+def jittered(value: float, low: float, high: float) -> float:
+    """Return a number within 15 % of `value`, and between `low` and `high`.
+
+    It is spread evenly over what both allow, so that clients that are all at `high` do not
+    come back in step.
+    """
+    least = max(low, value * 0.85)
+    most = min(high, value * 1.15)
+    return min(least + (most - least) * random(), high)
+
+
+def shuffled(items: list[_T]) -> list[_T]:
+    """Return the items in random order."""
+    return sorted(items, key=lambda _: random())

@@ -7,12 +7,13 @@ from cql_driver.logs import get_logger
 from cql_driver.policies.base import (
     HostDistance,
     LoadBalancingPolicy,
+    check_count,
+    check_name,
     live_hosts,
     rotated,
     with_host,
     without_host,
 )
-from cql_driver.policies.checks import check_count, check_name
 from cql_driver.policies.round_robin import turns
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ from math import log2
 
 from cql_driver.core.observers import Observer
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
-from cql_driver.policies.checks import check_count
+from cql_driver.policies.base import check_count
 from cql_driver.policies.speculative import (
     NO_PLAN,
     LimitedPlan,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cql_driver.errors import ConnectionBusy, InvalidArgument, NoConnectionsAvailable
-from cql_driver.policies.chance import jittered
-from cql_driver.policies.checks import check_count, check_seconds
+from cql_driver.policies.base import check_count, check_seconds, jittered
 from cql_protocol import enums
 from cql_protocol.enums import ConsistencyLevel
 from cql_protocol.errors import IsBootstrapping, Overloaded, StreamsExhausted

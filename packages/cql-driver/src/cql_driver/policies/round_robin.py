@@ -10,11 +10,11 @@ from cql_driver.policies.base import (
     HostDistance,
     LoadBalancingPolicy,
     live_hosts,
+    random,
     rotated,
     with_host,
     without_host,
 )
-from cql_driver.policies.chance import random
 
 TYPE_CHECKING = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cql_driver.policies.checks import check_count, check_seconds
+from cql_driver.policies.base import check_count, check_seconds
 
 TYPE_CHECKING = False
 

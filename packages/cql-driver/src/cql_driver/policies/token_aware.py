@@ -7,10 +7,11 @@ from cql_driver.policies.base import (
     LoadBalancingPolicy,
     has_steady_distances,
     live_hosts,
+    random,
+    shuffled,
     with_host,
     without_host,
 )
-from cql_driver.policies.chance import random, shuffled
 from cql_driver.policies.local_first import DCAwareRoundRobinPolicy
 from cql_driver.policies.wrappers import WrapperPolicy
 

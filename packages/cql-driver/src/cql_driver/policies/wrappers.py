@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from cql_driver.errors import InvalidArgumentType
-from cql_driver.policies.base import HostDistance, LoadBalancingPolicy, picker
-from cql_driver.policies.checks import check_instance
+from cql_driver.policies.base import HostDistance, LoadBalancingPolicy, check_instance, picker
 
 TYPE_CHECKING = False
 
