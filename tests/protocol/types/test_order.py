@@ -23,7 +23,7 @@ from cql_protocol.types import (
     SetType,
     TupleType,
 )
-from cql_protocol.types.order import in_order, order_key
+from cql_protocol.types.collection import in_order, order_key
 from cql_protocol.types.parse_class import parse_class_name
 from cql_protocol.values import EMPTY, OrderedMap, SortedSet
 from tests.protocol.types.strategies import cql_types, values_of

@@ -39,7 +39,7 @@ from cql_protocol.types import (
     UserType,
     VectorType,
 )
-from cql_protocol.types.vint import (
+from cql_protocol.types.base import (
     pack_signed,
     pack_unsigned,
     unpack_signed,

@@ -1,13 +1,15 @@
-"""How a user-defined function or aggregate is named: by its name and the types it takes."""
+"""How things of a schema are named: functions and aggregates with their types, columns."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["SignatureDescriptor", "UserAggregateDescriptor", "UserFunctionDescriptor"]
+__all__ = ["ColDesc", "SignatureDescriptor", "UserAggregateDescriptor", "UserFunctionDescriptor"]
 
 
 class SignatureDescriptor:
@@ -49,3 +51,13 @@ class UserAggregateDescriptor(SignatureDescriptor):
     """Names one user-defined aggregate, which its name alone does not: it may be overloaded."""
 
     __slots__ = ()
+
+
+class ColDesc(NamedTuple):
+    """A column of a table."""
+
+    ks: str
+    """The keyspace."""
+    table: str
+    col: str
+    """The column."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 
-from cql_driver.cluster.checks import CHECKS
 from cql_driver.cluster.profiles import (
     EXEC_PROFILE_DEFAULT,
     NOT_SET,
@@ -12,7 +11,7 @@ from cql_driver.cluster.profiles import (
     checked_profile,
     checked_retry_policy,
 )
-from cql_driver.cluster.values import checked_instance
+from cql_driver.cluster.values import CHECKS, checked_instance
 from cql_driver.connection import (
     DRIVER_NAME,
     DRIVER_VERSION,

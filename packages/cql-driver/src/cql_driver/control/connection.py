@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from cql_driver.connection import DefaultEndPoint, DefaultEndPointFactory
 from cql_driver.control import queries
-from cql_driver.control.events import EventHandler
+from cql_driver.control.events import EventHandler, Turns, run_in_background
 from cql_driver.control.queries import agree_on_schema, ask, rows_of
 from cql_driver.control.rows import Topology, read_topology
-from cql_driver.control.turns import Turns, run_in_background
 from cql_driver.core.procedures import gather, sleep, spawn
 from cql_driver.errors import ConnectionShutdown, no_host
 from cql_driver.logs import get_logger

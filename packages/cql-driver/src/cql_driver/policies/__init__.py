@@ -18,13 +18,13 @@ from cql_protocol._lazy import lazily
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from cql_driver.descriptors import ColDesc
     from cql_driver.policies.base import (
         HostDistance,
         HostStateListener,
         LoadBalancingPolicy,
         picker,
     )
-    from cql_driver.policies.columns import ColDesc
     from cql_driver.policies.local_first import DCAwareRoundRobinPolicy, RackAwareRoundRobinPolicy
     from cql_driver.policies.percentile import PercentileSpeculativeExecutionPolicy
     from cql_driver.policies.reaching import (
@@ -70,7 +70,7 @@ else:
         __name__,
         {
             "cql_driver.policies.base": "HostDistance HostStateListener LoadBalancingPolicy picker",
-            "cql_driver.policies.columns": "ColDesc",
+            "cql_driver.descriptors": "ColDesc",
             "cql_driver.policies.local_first": "DCAwareRoundRobinPolicy RackAwareRoundRobinPolicy",
             "cql_driver.policies.percentile": "PercentileSpeculativeExecutionPolicy",
             "cql_driver.policies.reaching": (

@@ -8,13 +8,6 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from cql_protocol.messages.base import Extras, Message, Request, Response
-    from cql_protocol.messages.events import (
-        Event,
-        SchemaChange,
-        StatusChange,
-        TopologyChange,
-        UnknownEvent,
-    )
     from cql_protocol.messages.metadata import ColumnSpec, PreparedMetadata, ResultMetadata
     from cql_protocol.messages.parameters import QueryParameters
     from cql_protocol.messages.requests import (
@@ -32,8 +25,13 @@ if TYPE_CHECKING:
         AuthChallenge,
         Authenticate,
         AuthSuccess,
+        Event,
         Ready,
+        SchemaChange,
+        StatusChange,
         Supported,
+        TopologyChange,
+        UnknownEvent,
     )
     from cql_protocol.messages.results import (
         PreparedResult,
@@ -48,16 +46,14 @@ else:
         __name__,
         {
             "cql_protocol.messages.base": "Extras Message Request Response",
-            "cql_protocol.messages.events": (
-                "Event SchemaChange StatusChange TopologyChange UnknownEvent"
-            ),
             "cql_protocol.messages.metadata": "ColumnSpec PreparedMetadata ResultMetadata",
             "cql_protocol.messages.parameters": "QueryParameters",
             "cql_protocol.messages.requests": (
                 "AuthResponse Batch BatchEntry Execute Options Prepare Query Register Startup"
             ),
             "cql_protocol.messages.responses": (
-                "AuthChallenge Authenticate AuthSuccess Ready Supported"
+                "AuthChallenge Authenticate AuthSuccess Event Ready SchemaChange StatusChange "
+                "Supported TopologyChange UnknownEvent"
             ),
             "cql_protocol.messages.results": (
                 "PreparedResult RawRows Result SchemaChangeResult SetKeyspaceResult VoidResult"

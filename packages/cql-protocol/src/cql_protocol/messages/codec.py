@@ -10,7 +10,6 @@ from cql_protocol.errors import DriverException, LocalProtocolError, RemoteProto
 from cql_protocol.messages import opcodes
 from cql_protocol.messages.base import Extras, Message, Request, Response
 from cql_protocol.messages.error_codec import decode_error, encode_error
-from cql_protocol.messages.events import decode_event
 from cql_protocol.messages.opcodes import FLAG_CUSTOM_PAYLOAD, FLAG_TRACING, FLAG_WARNING
 from cql_protocol.messages.requests import (
     AuthResponse,
@@ -28,6 +27,7 @@ from cql_protocol.messages.responses import (
     AuthSuccess,
     Ready,
     Supported,
+    decode_event,
 )
 from cql_protocol.messages.results import decode_result
 from cql_protocol.wire import Reader, write_bytes_map, write_string_list

@@ -9,8 +9,8 @@ from __future__ import annotations
 from cql_protocol.errors import RemoteProtocolError
 from cql_protocol.messages import opcodes
 from cql_protocol.messages.base import Response
-from cql_protocol.messages.events import SchemaChange
 from cql_protocol.messages.metadata import NO_METADATA, PreparedMetadata, ResultMetadata
+from cql_protocol.messages.responses import SchemaChange
 from cql_protocol.wire import (
     Reader,
     pack_int,

@@ -9,8 +9,7 @@ from struct import Struct
 from struct import error as StructError
 
 from cql_protocol.errors import DecodeError, InvalidValue, InvalidValueType, ValueOutOfRange
-from cql_protocol.types.base import SimpleType, bad_size, show
-from cql_protocol.types.vint import pack_signed, unpack_signed
+from cql_protocol.types.base import SimpleType, bad_size, pack_signed, show, unpack_signed
 from cql_protocol.values.date import Date
 from cql_protocol.values.duration import Duration
 from cql_protocol.values.time import Time

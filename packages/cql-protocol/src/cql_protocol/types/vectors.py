@@ -9,8 +9,16 @@ from struct import Struct
 from struct import error as StructError
 
 from cql_protocol.errors import DecodeError, InvalidValue, InvalidValueType, ValueOutOfRange
-from cql_protocol.types.base import MARSHAL, CqlType, bad_size, may_be_infinite, prefixed, put
-from cql_protocol.types.vint import pack_unsigned, unpack_unsigned
+from cql_protocol.types.base import (
+    MARSHAL,
+    CqlType,
+    bad_size,
+    may_be_infinite,
+    pack_unsigned,
+    prefixed,
+    put,
+    unpack_unsigned,
+)
 
 TYPE_CHECKING = False
 
