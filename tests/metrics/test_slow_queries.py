@@ -10,7 +10,7 @@ import pytest
 from cql_driver.core.observers import ObserverGroup
 from cql_driver.errors import InvalidArgument
 from cql_driver.metrics import SlowQueryLogger
-from cql_driver.metrics.texts import operation_of, text_of
+from cql_driver.metrics.slow_queries import operation_of, text_of
 from cql_protocol.errors import ReadTimeout
 from tests.metrics.stand_ins import Batch, Request, bound, host, simple
 

@@ -29,7 +29,7 @@ from cql_protocol.values import (
     unix_time_from_uuid1,
     uuid_from_time,
 )
-from cql_protocol.values.date import civil_from_days, days_from_civil
+from cql_protocol.values.temporal import civil_from_days, days_from_civil
 
 EAST = datetime.timezone(datetime.timedelta(hours=2))
 MOMENT = datetime.datetime(2024, 2, 29, 12, 30, 15, 123456)

@@ -1,6 +1,6 @@
 """Faces of packages that load a module only when somebody asks for what is in it.
 
-    __getattr__, __dir__ = lazily(__name__, {"cql_protocol.values.date": "Date"})
+    __getattr__, __dir__ = lazily(__name__, {"cql_protocol.values.temporal": "Date"})
 
 For type checkers the same names stand in imports under ``TYPE_CHECKING``.
 """

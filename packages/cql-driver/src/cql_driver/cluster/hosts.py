@@ -114,7 +114,7 @@ class SessionHosts:
         else:
             if wait_time is None:
                 wait_time = engine.settings.max_schema_agreement_wait
-            from cql_driver.control.queries import agree_among
+            from cql_driver.control.rows import agree_among
 
             waiting = agree_among(engine, lambda: self._links_within(wanted), wait_time)
         return bool(self._runtime.run(waiting))

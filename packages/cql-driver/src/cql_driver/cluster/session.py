@@ -65,8 +65,7 @@ class Session(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttributes
         self, cluster: Cluster, hosts: Iterable[Host] = (), keyspace: str | None = None
     ) -> None:
         # What requests are made of is loaded with the first session, not with this module.
-        from cql_driver.cluster.decoding import PageDecoder
-        from cql_driver.cluster.requests import RequestFactory
+        from cql_driver.cluster.requests import PageDecoder, RequestFactory
 
         self.cluster = cluster
         self.timestamp_generator = cluster.timestamp_generator

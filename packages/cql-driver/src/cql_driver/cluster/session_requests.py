@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from cql_driver.cluster.decoding import PageDecoder
     from cql_driver.cluster.profiles import ExecutionProfile
-    from cql_driver.cluster.requests import RequestFactory
+    from cql_driver.cluster.requests import PageDecoder, RequestFactory
     from cql_driver.cluster.response import ResponseFuture
     from cql_driver.cluster.results import ResultSet
     from cql_driver.core.execution import Execution

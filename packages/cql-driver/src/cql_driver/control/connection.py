@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from cql_driver.connection import DefaultEndPoint, DefaultEndPointFactory
-from cql_driver.control import queries
+from cql_driver.control import rows as tables
 from cql_driver.control.events import EventHandler, Turns, run_in_background
-from cql_driver.control.queries import agree_on_schema, ask, rows_of
-from cql_driver.control.rows import Topology, read_topology
+from cql_driver.control.rows import Topology, agree_on_schema, ask, read_topology, rows_of
 from cql_driver.core.procedures import gather, sleep, spawn
 from cql_driver.errors import ConnectionShutdown, no_host
 from cql_driver.logs import get_logger
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from cql_driver.control.queries import Row
+    from cql_driver.control.rows import Row
     from cql_driver.core.engine import Engine
     from cql_driver.core.link import Link
     from cql_driver.core.procedures import Procedure
@@ -297,7 +296,7 @@ class ControlConnection:
     async def _ask_topology(self, link: Link) -> Topology:
         settings = self._engine.settings
         tokens = settings.token_metadata_enabled
-        text = queries.LOCAL if tokens else queries.LOCAL_WITHOUT_TOKENS
+        text = tables.LOCAL if tokens else tables.LOCAL_WITHOUT_TOKENS
         asked = ask(link, text, settings)
         answers = await gather([asked, spawn(self._engine.runtime, self._ask_peers(link))])
         for answer in answers:
@@ -316,19 +315,19 @@ class ControlConnection:
         settings = self._engine.settings
         tokens = settings.token_metadata_enabled
         if link is not self._without_v2 and link.features.sharding is None:
-            text = queries.PEERS_V2 if tokens else queries.PEERS_V2_WITHOUT_TOKENS
+            text = tables.PEERS_V2 if tokens else tables.PEERS_V2_WITHOUT_TOKENS
             try:
                 return rows_of(await ask(link, text, settings), link)
             except (RequestExecutionException, RequestValidationException) as exc:
                 log.debug("%s has no system.peers_v2: %s", link.endpoint, exc)
                 self._without_v2 = link
-        text = queries.PEERS if tokens else queries.PEERS_WITHOUT_TOKENS
+        text = tables.PEERS if tokens else tables.PEERS_WITHOUT_TOKENS
         return rows_of(await ask(link, text, settings), link)
 
     async def _ask_keyspaces(self, link: Link) -> dict[str, KeyspaceMetadata]:
         engine = self._engine
         try:
-            rows = rows_of(await ask(link, queries.KEYSPACES, engine.settings), link)
+            rows = rows_of(await ask(link, tables.KEYSPACES, engine.settings), link)
         except RequestValidationException as exc:
             log.warning("Requests cannot be routed to replicas: keyspaces are not told: %s", exc)
             return dict(engine.metadata.keyspaces)

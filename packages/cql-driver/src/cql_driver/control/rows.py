@@ -1,10 +1,19 @@
-"""Rows of the system tables as `NodeInfo`: what is taken from them, and what is refused.
+"""The system tables: what is asked of them, rows as `NodeInfo`, and agreement on a schema.
 
 A row of system.peers may be half written: of a node that joins, or that left long ago. Such a
 row is no node to connect to. It is left out, and `Topology.problems` tells why.
 """
 
 from __future__ import annotations
+
+from cql_driver.core.pending import Pending
+from cql_driver.core.procedures import gather, sleep
+from cql_driver.errors import ProtocolError
+from cql_driver.logs import get_logger
+from cql_protocol.errors import DriverException
+from cql_protocol.messages import Query, RawRows
+from cql_protocol.rows import RowDecoder
+from cql_protocol.types import ReadOptions
 
 TYPE_CHECKING = False
 
@@ -13,9 +22,159 @@ if TYPE_CHECKING:
     from typing import Any
     from uuid import UUID
 
-    from cql_driver.control.queries import Row
+    from cql_driver.core.engine import Engine
+    from cql_driver.core.link import Link
+    from cql_driver.core.settings import Settings
+    from cql_protocol.messages import Response
 
-__all__ = ["NodeInfo", "Topology", "read_topology"]
+__all__ = [
+    "NodeInfo",
+    "Row",
+    "Topology",
+    "agree_among",
+    "agree_on_schema",
+    "ask",
+    "read_topology",
+    "rows_of",
+]
+
+Row = dict[str, "Any"]
+
+# Which columns there are depends on the server's version, so all are asked for. Tokens are most
+# of what comes then: who does not want them asks for what every version has.
+LOCAL = "SELECT * FROM system.local WHERE key='local'"
+PEERS = "SELECT * FROM system.peers"
+PEERS_V2 = "SELECT * FROM system.peers_v2"
+LOCAL_WITHOUT_TOKENS = (
+    "SELECT host_id, cluster_name, partitioner, data_center, rack, release_version, "
+    "schema_version, rpc_address, broadcast_address, listen_address "
+    "FROM system.local WHERE key='local'"
+)
+PEERS_WITHOUT_TOKENS = (
+    "SELECT peer, host_id, data_center, rack, release_version, schema_version, rpc_address "
+    "FROM system.peers"
+)
+PEERS_V2_WITHOUT_TOKENS = (
+    "SELECT peer, peer_port, host_id, data_center, rack, release_version, schema_version, "
+    "native_address, native_port FROM system.peers_v2"
+)
+LOCAL_VERSION = "SELECT schema_version FROM system.local WHERE key='local'"
+PEER_VERSIONS = "SELECT peer, host_id, schema_version FROM system.peers"
+KEYSPACES = "SELECT keyspace_name, durable_writes, replication FROM system_schema.keyspaces"
+
+_OPTIONS = ReadOptions(inet_text=True)
+
+
+def ask(
+    link: Link, text: str, settings: Settings, timeout: float | None = None
+) -> Pending[Response]:
+    """Send a query; `timeout` (in seconds) can only shorten ``control_connection_timeout``.
+
+    ScyllaDB is told the time-out of metadata requests too, if there is one.
+    """
+    limit = settings.control_connection_timeout
+    if timeout is not None:
+        limit = timeout if limit is None else min(limit, timeout)
+    within = settings.metadata_request_timeout
+    if within and link.features.sharding is not None:
+        text = f"{text} USING TIMEOUT {max(1, round(within * 1000))}ms"
+    return link.request(Query(text), limit)
+
+
+def rows_of(answer: Response, link: Link) -> list[Row]:
+    """Return the rows of an answer as dicts, addresses as text.
+
+    Raises `ProtocolError` when the answer is not rows.
+    """
+    if not isinstance(answer, RawRows) or answer.metadata.columns is None:
+        raise ProtocolError(f"{link.endpoint} answered a query by {answer!r}", link.endpoint)
+    columns = answer.metadata.columns
+    names = [column.name for column in columns]
+    decoder = RowDecoder([column.type for column in columns], _OPTIONS, names)
+    return [dict(zip(names, row, strict=True)) for row in answer.decode(decoder)]
+
+
+log = get_logger("cql_driver.cluster")
+
+POLL_INTERVAL = 0.2
+"""Seconds between two looks."""
+
+
+async def agree_on_schema(engine: Engine, connection: Link | None, wait_time: float) -> bool:
+    """Look until the nodes agree, at most for `wait_time` seconds; return whether they do.
+
+    Asks on `connection`, or on the control connection there is at the time. A look that
+    fails is like one that finds no agreement.
+    """
+    now = engine.runtime.now
+    deadline = now() + wait_time
+    left = wait_time
+    versions: set[Any] = set()
+    while left > 0 and not engine.closed:
+        link = engine.control.link if connection is None else connection
+        if link is not None:
+            try:
+                versions = await _versions(engine, link, left)
+            except DriverException as exc:
+                log.debug("no schema versions from %s: %s", link.endpoint, exc)
+                if link is connection and link.closed:
+                    break
+            else:
+                if len(versions) == 1:
+                    return True
+        left = deadline - now()
+        if left > 0:
+            await sleep(engine.runtime, min(POLL_INTERVAL, left))
+            left = deadline - now()
+    log.warning(
+        "The nodes do not agree on a schema after %.1f s; versions: %s",
+        wait_time,
+        ", ".join(sorted(map(str, versions))) or "not known",
+    )
+    return False
+
+
+async def agree_among(engine: Engine, links: Callable[[], list[Link]], wait_time: float) -> bool:
+    """Look until the nodes at the ends of `links()` agree; return whether they do.
+
+    As `agree_on_schema`, but each node is asked for its own version.
+    """
+    deadline = engine.runtime.now() + wait_time
+    left = wait_time
+    while left > 0 and not engine.closed:
+        asked = links()
+        text, settings = LOCAL_VERSION, engine.settings
+        answers = await gather([ask(link, text, settings, left) for link in asked])
+        failed = [answer for answer in answers if isinstance(answer, Exception)]
+        if asked and not failed:
+            rows = [rows_of(answer, link) for answer, link in zip(answers, asked, strict=True)]
+            if len({row["schema_version"] for found in rows for row in found}) == 1:
+                return True
+        left = deadline - engine.runtime.now()
+        if left > 0:
+            await sleep(engine.runtime, min(POLL_INTERVAL, left))
+            left = deadline - engine.runtime.now()
+    return wait_time <= 0
+
+
+async def _versions(engine: Engine, link: Link, left: float) -> set[Any]:
+    """Return the schema versions of the node that is asked and of its peers that are up."""
+    settings = engine.settings
+    answers = await gather(
+        [ask(link, text, settings, left) for text in (LOCAL_VERSION, PEER_VERSIONS)]
+    )
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    local, peers = (rows_of(answer, link) for answer in answers)
+    found = {row["schema_version"] for row in local}
+    for row in peers:
+        host = engine.metadata.get_host_by_host_id(row["host_id"])
+        # What is down, or no node any more, has nothing to agree to.
+        if host is not None and host.is_up is not False:
+            found.add(row["schema_version"])
+    return {version for version in found if version is not None}
+
 
 _WILDCARDS = ("0.0.0.0", "::")
 

@@ -6,7 +6,7 @@ from time import time_ns
 
 from cql_driver.core.observers import Observer, context_of
 from cql_driver.errors import InvalidArgument
-from cql_driver.metrics.texts import operation_of, text_of
+from cql_driver.metrics.slow_queries import operation_of, text_of
 from cql_protocol.enums import ConsistencyLevel
 from cql_protocol.errors import DependencyException
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         LoadBalancingPolicy,
         picker,
     )
-    from cql_driver.policies.local_first import DCAwareRoundRobinPolicy, RackAwareRoundRobinPolicy
     from cql_driver.policies.percentile import PercentileSpeculativeExecutionPolicy
     from cql_driver.policies.reaching import (
         AddressTranslator,
@@ -48,6 +47,8 @@ if TYPE_CHECKING:
     )
     from cql_driver.policies.round_robin import (
         AllowListRoundRobinPolicy,
+        DCAwareRoundRobinPolicy,
+        RackAwareRoundRobinPolicy,
         RoundRobinPolicy,
         WhiteListRoundRobinPolicy,
     )
@@ -71,7 +72,6 @@ else:
         {
             "cql_driver.policies.base": "HostDistance HostStateListener LoadBalancingPolicy picker",
             "cql_driver.descriptors": "ColDesc",
-            "cql_driver.policies.local_first": "DCAwareRoundRobinPolicy RackAwareRoundRobinPolicy",
             "cql_driver.policies.percentile": "PercentileSpeculativeExecutionPolicy",
             "cql_driver.policies.reaching": (
                 "AddressTranslator ConstantReconnectionPolicy ConvictionPolicy "
@@ -83,7 +83,8 @@ else:
                 "FallthroughRetryPolicy NeverRetryPolicy RetryPolicy may_repeat was_not_applied"
             ),
             "cql_driver.policies.round_robin": (
-                "AllowListRoundRobinPolicy RoundRobinPolicy WhiteListRoundRobinPolicy"
+                "AllowListRoundRobinPolicy DCAwareRoundRobinPolicy RackAwareRoundRobinPolicy "
+                "RoundRobinPolicy WhiteListRoundRobinPolicy"
             ),
             "cql_driver.policies.speculative": (
                 "ConstantSpeculativeExecutionPolicy NoSpeculativeExecutionPlan "

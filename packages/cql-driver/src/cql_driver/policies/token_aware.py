@@ -12,7 +12,7 @@ from cql_driver.policies.base import (
     with_host,
     without_host,
 )
-from cql_driver.policies.local_first import DCAwareRoundRobinPolicy
+from cql_driver.policies.round_robin import DCAwareRoundRobinPolicy
 from cql_driver.policies.wrappers import WrapperPolicy
 
 TYPE_CHECKING = False

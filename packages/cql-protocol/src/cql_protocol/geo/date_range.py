@@ -12,8 +12,8 @@ from functools import total_ordering
 from operator import index
 
 from cql_protocol.errors import InvalidValueType, ValueOutOfRange
-from cql_protocol.values.date import civil_from_days, date_text, days_from_civil
 from cql_protocol.values.sentinels import Immutable
+from cql_protocol.values.temporal import civil_from_days, date_text, days_from_civil
 
 TYPE_CHECKING = False
 

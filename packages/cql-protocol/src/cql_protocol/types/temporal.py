@@ -10,10 +10,8 @@ from struct import error as StructError
 
 from cql_protocol.errors import DecodeError, InvalidValue, InvalidValueType, ValueOutOfRange
 from cql_protocol.types.base import SimpleType, bad_size, pack_signed, show, unpack_signed
-from cql_protocol.values.date import Date
 from cql_protocol.values.duration import Duration
-from cql_protocol.values.time import Time
-from cql_protocol.values.timestamp import Timestamp
+from cql_protocol.values.temporal import Date, Time, Timestamp
 
 TYPE_CHECKING = False
 

@@ -7,13 +7,11 @@ from cql_protocol._lazy import lazily
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from cql_protocol.values.date import Date
     from cql_protocol.values.duration import Duration
     from cql_protocol.values.ordered_map import OrderedMap, OrderedMapSerializedKey
     from cql_protocol.values.sentinels import EMPTY, UNSET, Empty, Unset
     from cql_protocol.values.sorted_set import SortedSet, sortedset
-    from cql_protocol.values.time import Time
-    from cql_protocol.values.timestamp import Timestamp
+    from cql_protocol.values.temporal import Date, Time, Timestamp
     from cql_protocol.values.timeuuid import (
         HIGHEST_TIME_UUID,
         LOWEST_TIME_UUID,
@@ -27,13 +25,11 @@ else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
-            "cql_protocol.values.date": "Date",
             "cql_protocol.values.duration": "Duration",
             "cql_protocol.values.ordered_map": "OrderedMap OrderedMapSerializedKey",
             "cql_protocol.values.sentinels": "EMPTY UNSET Empty Unset",
             "cql_protocol.values.sorted_set": "SortedSet sortedset",
-            "cql_protocol.values.time": "Time",
-            "cql_protocol.values.timestamp": "Timestamp",
+            "cql_protocol.values.temporal": "Date Time Timestamp",
             "cql_protocol.values.timeuuid": (
                 "HIGHEST_TIME_UUID LOWEST_TIME_UUID datetime_from_uuid1 max_uuid_from_time "
                 "min_uuid_from_time unix_time_from_uuid1 uuid_from_time"
