@@ -177,7 +177,6 @@ class TestPreparing:
         batch.add(self.QUERY, VALUES)
         batch.add(SimpleStatement(self.QUERY, keyspace="ks"), {"k": 1})
         assert len(batch) == 3
-        assert batch.needs_prepare == [(1, self.QUERY, VALUES), (2, self.QUERY, {"k": 1})]
         assert batch.entries_to_prepare() == [(1, self.QUERY, None), (2, self.QUERY, "ks")]
         with pytest.raises(InvalidArgument, match="not prepared yet"):
             batch.message(1)
@@ -187,7 +186,7 @@ class TestPreparing:
         batch.prepared_as(1, statement)
         assert [at for at, _, _ in batch.entries_to_prepare()] == [2]
         batch.prepared_as(2, statement)
-        assert batch.needs_prepare == []
+        assert batch.entries_to_prepare() == []
         assert batch.routing_key == CELLS[0]
         assert batch.is_lwt()
         assert batch.custom_payload == {"a": b"b"}
@@ -203,7 +202,7 @@ class TestPreparing:
         batch.add(self.QUERY, ("one", "a", 2))
         with pytest.raises(InvalidValueType, match="column 'k'"):
             batch.prepared_as(0, prepared())
-        assert len(batch.needs_prepare) == 1
+        assert len(batch.entries_to_prepare()) == 1
 
     @pytest.mark.parametrize("index", [0, 1, 7])
     def test_only_what_waits_can_be_prepared(self, index: int) -> None:
@@ -215,7 +214,7 @@ class TestPreparing:
     def test_without_parameters_a_text_stays_a_text(self) -> None:
         batch = BatchStatement()
         batch.add(self.QUERY)
-        assert batch.needs_prepare == []
+        assert batch.entries_to_prepare() == []
 
     def test_clearing(self) -> None:
         batch = BatchStatement()
@@ -224,7 +223,7 @@ class TestPreparing:
         batch.clear()
         assert len(batch) == 0
         assert not batch
-        assert batch.needs_prepare == []
+        assert batch.entries_to_prepare() == []
         assert batch.routing_key is None
         assert not batch.is_lwt()
         assert entries(batch) == []

@@ -106,7 +106,6 @@ class ExecutionProfile:
         continuous_paging_options: Any = None,
     ) -> None:
         self._lbp_explicit = load_balancing_policy not in (NOT_SET, None)
-        self._consistency_explicit = consistency_level is not NOT_SET
         if not self._lbp_explicit:
             load_balancing_policy = default_lbp_factory()
         self.load_balancing_policy = load_balancing_policy

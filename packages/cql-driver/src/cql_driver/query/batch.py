@@ -208,11 +208,6 @@ class BatchStatement(Statement):
 
     # --- statements that are to be prepared
 
-    @property
-    def needs_prepare(self) -> list[tuple[int, str, Any]]:
-        """Place, text and parameters of each statement that waits to be prepared."""
-        return [(at, entry.text, entry.parameters) for at, entry in self._unprepared.items()]
-
     def entries_to_prepare(self) -> list[tuple[int, str, str | None]]:
         """Return place, text and keyspace (or None) of each statement that is to be prepared."""
         return [(at, entry.text, entry.keyspace) for at, entry in self._unprepared.items()]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_driver.runtimes.leader import LedRuntime
-    from cql_driver.runtimes.poller import Poller, Waker
+    from cql_driver.runtimes.system import Poller, Waker
 
 __all__ = ["MOST_EVENTS", "Shared", "attend"]
 

@@ -14,8 +14,7 @@ from cql_driver.core.pending import Pending, Waitable, release
 from cql_driver.logs import get_logger
 from cql_driver.runtimes.background import MOST_EVENTS, Shared, attend
 from cql_driver.runtimes.leader import LedRuntime
-from cql_driver.runtimes.poller import READ, WRITE, Waker, make_poller, sleep_at_most
-from cql_driver.runtimes.resolver import resolve
+from cql_driver.runtimes.system import READ, WRITE, Waker, make_poller, resolve, sleep_at_most
 from cql_driver.runtimes.tcp import Attempt
 
 TYPE_CHECKING = False

@@ -8,8 +8,7 @@ from collections import deque
 from errno import EAGAIN, ECONNREFUSED, EINPROGRESS, EINTR, EWOULDBLOCK
 
 from cql_driver.core.pending import Pending
-from cql_driver.runtimes.poller import READ, WRITE
-from cql_driver.runtimes.resolver import is_literal
+from cql_driver.runtimes.system import READ, WRITE, is_literal
 
 TYPE_CHECKING = False
 
