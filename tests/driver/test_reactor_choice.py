@@ -21,7 +21,7 @@ def test_the_built_in_loop_is_the_default() -> None:
 
 def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CQL_DRIVER_REACTOR", "nonesuch")
-    with pytest.raises(PluginError, match="no reactor is called 'nonesuch'.*selector"):
+    with pytest.raises(PluginError, match=r"no reactor is called 'nonesuch'.*selector"):
         make_runtime()
 
 

@@ -86,6 +86,12 @@ class ForkedError(SessionShutdown):
     Make cluster and session after the fork, or use ``Cluster(reconnect_after_fork=True)``.
     """
 
+    def __init__(self) -> None:
+        super().__init__(
+            "it was connected before the process was forked, and its sockets cannot be shared: "
+            "connect in the child, or use Cluster(reconnect_after_fork=True)"
+        )
+
 
 class RequestCancelled(DriverException):
     """The request was cancelled by its caller; the server may still carry it out."""

@@ -201,10 +201,7 @@ class Cluster(ClusterHosts, Configuration):
         """Take note that this is a child: what the parent has connected cannot be used here."""
         self._forked = True
         self._lock = RLock()
-        error = ForkedError(
-            "this session was connected before the process was forked, and cannot share its "
-            "sockets: connect in the child, or use Cluster(reconnect_after_fork=True)"
-        )
+        error = ForkedError()
         engine, self._engine, self._runtime = self._engine, None, None
         for session in list(self.sessions):
             pools = session._pools

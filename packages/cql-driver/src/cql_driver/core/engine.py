@@ -305,12 +305,10 @@ class Engine:
             link.bytes_received = lambda size: received(host, size)
         self.hosts.mark_up(host)
 
-    def link_closed(self, host: Host, error: BaseException | None, left: Iterable[Link]) -> None:
-        """A pool lost a connection."""
+    def link_closed(self, host: Host, error: BaseException | None) -> None:
+        """A pool lost a connection; whether the host is down, the next try to connect tells."""
         if self.observers.connection_closed is not None:
             self.observers.connection_closed(host, error)
-        if error is not None:
-            self._convict(host, error, left)
 
     def connect_failed(self, host: Host, error: Exception, left: Iterable[Link]) -> None:
         """A pool could not connect."""

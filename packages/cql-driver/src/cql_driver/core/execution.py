@@ -15,6 +15,7 @@ from cql_driver.core.procedures import spawn
 from cql_driver.core.recovery import Attempt, Details, Recovery
 from cql_driver.errors import (
     ConnectionBusy,
+    ConnectionShutdown,
     NoConnectionsAvailable,
     ProtocolError,
     RequestCancelled,
@@ -257,7 +258,7 @@ class Execution(Recovery):
             return iter((more.pinned,))
         policy = self.options.load_balancing_policy
         plan: Iterator[Host] = iter(policy.make_query_plan(self.session.keyspace, self.statement))
-        if self.host is None:
+        if self.host is None or more.waited:
             return plan
         # The policy's cheap choice was tried already, before there was a plan.
         tried = self.host
@@ -265,11 +266,12 @@ class Execution(Recovery):
 
     def _no_host_took_it(self, more: Details, busy: bool) -> None:
         session = self.session
+        if busy and more.attempts < session.engine.max_attempts and _only_lost(more.errors):
+            more.plan = None
+            more.waited = True
+            session.enqueue(self)
+            return
         if more.attempts == 0:
-            if busy:
-                more.plan = None
-                session.enqueue(self)
-                return
             link = None if more.pinned is not None else session.engine.fallback_link()
             if link is not None and link.host is not None and self.send(link.host, link):
                 return
@@ -462,3 +464,11 @@ class Execution(Recovery):
         if engine.observers.request_ended is not None:
             error = outcome if isinstance(outcome, BaseException) else None
             engine.observers.request_ended(self, error, engine.runtime.now() - more.started_at)
+
+
+def _only_lost(errors: dict[Any, BaseException]) -> bool:
+    """Say whether nothing went wrong but connections: then the next one may do."""
+    return all(
+        isinstance(error, (ConnectionShutdown, ConnectionBusy, NoConnectionsAvailable))
+        for error in errors.values()
+    )

@@ -6,8 +6,14 @@ from _thread import allocate_lock
 from collections import OrderedDict
 
 from cql_driver.core.pending import Pending
-from cql_driver.core.procedures import gather, spawn, within
-from cql_driver.errors import NoConnectionsAvailable, ProtocolError, no_host
+from cql_driver.core.procedures import gather, sleep, spawn, within
+from cql_driver.core.settings import TICK
+from cql_driver.errors import (
+    ConnectionShutdown,
+    NoConnectionsAvailable,
+    ProtocolError,
+    no_host,
+)
 from cql_driver.logs import get_logger
 from cql_driver.query.prepared import PreparedState
 from cql_driver.query.snapshot import Snapshot
@@ -41,7 +47,9 @@ __all__ = ["PreparedCache", "Preparer"]
 log = get_logger("cql_driver.prepare")
 
 _OF_THE_HOST = (
+    ConnectionShutdown,
     IsBootstrapping,
+    NoConnectionsAvailable,
     OperationTimedOut,
     Overloaded,
     ServerError,
@@ -174,31 +182,49 @@ class Preparer:
         plan: Iterable[Host],
         custom_payload: Mapping[str, bytes | None] | None,
     ) -> PreparedState:
-        errors: dict[Any, BaseException] = {}
-        for host in plan:
-            if session.closed is not None:
-                break
-            pool = session.pools.get(host.key)
-            link = None if pool is None else pool.pick()
-            if link is None:
-                errors[host] = NoConnectionsAvailable(f"no connection to {host}", host.endpoint)
-                continue
-            message = Prepare(key[1], keyspace)
-            try:
-                answer = await link.request(message, patience, custom_payload=custom_payload)
-            except DriverException as exc:
-                errors[host] = exc
-                if not link.closed and not isinstance(exc, _OF_THE_HOST):
-                    raise
-                continue
-            state = self._remember(key, answer, link)
-            self._hosts.setdefault(host.key, set()).add(state.snapshot.query_id)
-            if self.engine.settings.prepare_on_all_hosts:
-                spawn(self.engine.runtime, self._on_other_hosts(session, state, host))
-            return state
-        if session.closed is not None:
-            raise session.closed
-        raise no_host(errors)
+        runtime, hosts = self.engine.runtime, list(plan)
+        until = None if patience is None else runtime.now() + patience
+        while True:
+            errors: dict[Any, BaseException] = {}
+            for host in hosts:
+                if session.closed is not None:
+                    raise session.closed
+                try:
+                    return await self._on(session, host, key, keyspace, patience, custom_payload)
+                except _OF_THE_HOST as exc:
+                    errors[host] = exc
+            full = any(isinstance(error, StreamsExhausted) for error in errors.values())
+            if not full or (until is not None and runtime.now() >= until):
+                raise no_host(errors)
+            # Requests wait for a place on a connection, and so does this.
+            await sleep(runtime, TICK)
+
+    async def _on(
+        self,
+        session: SessionPools,
+        host: Host,
+        key: Key,
+        keyspace: str | None,
+        patience: float | None,
+        custom_payload: Mapping[str, bytes | None] | None,
+    ) -> PreparedState:
+        """Prepare on one host."""
+        pool = session.pools.get(host.key)
+        link = None if pool is None else pool.pick()
+        if link is None:
+            raise NoConnectionsAvailable(f"no connection to {host}", host.endpoint)
+        message = Prepare(key[1], keyspace)
+        try:
+            answer = await link.request(message, patience, custom_payload=custom_payload)
+        except DriverException as exc:
+            if link.closed and not isinstance(exc, _OF_THE_HOST):
+                raise ConnectionShutdown(str(exc), link.endpoint) from exc
+            raise
+        state = self._remember(key, answer, link)
+        self._hosts.setdefault(host.key, set()).add(state.snapshot.query_id)
+        if self.engine.settings.prepare_on_all_hosts:
+            spawn(self.engine.runtime, self._on_other_hosts(session, state, host))
+        return state
 
     def _remember(self, key: Key, answer: Any, link: Link) -> PreparedState:
         if not isinstance(answer, PreparedResult):

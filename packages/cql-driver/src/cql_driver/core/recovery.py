@@ -77,6 +77,7 @@ class Details:
         "started_at",
         "timer",
         "tracing",
+        "waited",
     )
 
     def __init__(self) -> None:
@@ -100,6 +101,8 @@ class Details:
         self.started_at = 0.0
         self.timer: Any = None
         self.tracing = False
+        self.waited = False
+        """Whether it stood in the session's queue after it was sent, and may go anywhere."""
 
 
 class Recovery(Waitable):

@@ -36,7 +36,7 @@ class SessionPools:
     the same. Requests that find every allowed connection full wait in `waiting`, in order.
     """
 
-    __slots__ = ("_draining", "closed", "engine", "keyspace", "pools", "waiting")
+    __slots__ = ("_draining", "closed", "engine", "keyspace", "opened", "pools", "waiting")
 
     def __init__(self, engine: Engine, keyspace: str | None) -> None:
         self.engine = engine
@@ -47,6 +47,8 @@ class SessionPools:
         self.closed: SessionShutdown | None = None
         """The error that requests get once it is shut down."""
         self._draining = False
+        self.opened = False
+        """Whether it has been connected, in its keyspace, to a node at least."""
 
     # --- pools ---------------------------------------------------------------------------------
 
@@ -73,6 +75,7 @@ class SessionPools:
         if len(errors) == len(pools):
             self.close()
             raise no_host(errors)
+        self.opened = True
 
     def add_host(self, host: Host) -> HostPool | None:
         """Have a pool for the host if it may be used; return it when it is new."""
@@ -179,11 +182,14 @@ class SessionPools:
     # --- keyspaces -----------------------------------------------------------------------------
 
     async def use(self, link: Link, keyspace: str) -> None:
-        """Change one connection to a keyspace, as soon as it has room for that."""
+        """Change one connection to a keyspace, once it has room and no USE of a user under way.
+
+        One after the other: else nobody could tell which was carried out last.
+        """
         runtime, patience = self.engine.runtime, self.engine.settings.connect_timeout
         until = None if patience is None else runtime.now() + patience
-        while len(link.streams) >= link.streams.limit and not link.closed:
-            if until is not None and runtime.now() >= until:
+        while len(link.streams) >= link.streams.limit or _use_under_way(link):
+            if link.closed or (until is not None and runtime.now() >= until):
                 break
             await sleep(runtime, TICK)
         await use_keyspace(link, keyspace, patience)
@@ -198,7 +204,8 @@ class SessionPools:
         changes = []
         for pool in list(self.pools.values()):
             for link in list(pool.all_links):
-                if link is answered and not _in_doubt(pool, link):
+                doubt = link in pool.changing or _use_under_way(link)
+                if link is answered and not doubt:
                     link.keyspace = keyspace
                 elif link is answered or link.keyspace != keyspace:
                     pool.withhold(link)
@@ -246,9 +253,7 @@ class SessionPools:
         self.engine.session_closed(self)
 
 
-def _in_doubt(pool: HostPool, link: Link) -> bool:
-    """Say whether another USE is under way on a connection: which will be the last to count?"""
-    if link in pool.changing:
-        return True
+def _use_under_way(link: Link) -> bool:
+    """Say whether the USE of a user is under way on a connection."""
     owners = (getattr(receiver, "execution", receiver) for receiver in link.streams.waiting)
     return any(changes_keyspace(getattr(owner, "message", None)) for owner in owners)

@@ -11,7 +11,7 @@ from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import Procedure
 from cql_driver.errors import NoConnectionsAvailable, SessionShutdown
 from cql_driver.logs import get_logger
-from cql_protocol.errors import DriverException
+from cql_protocol.errors import DriverException, InvalidRequest
 
 TYPE_CHECKING = False
 
@@ -92,7 +92,11 @@ class HostPool:
 
     def may_wait(self) -> bool:
         """Say whether a connection that cannot be lent now is likely to be soon."""
-        return not self.closed and (bool(self.withheld) or not self.first.done)
+        if self.closed:
+            return False
+        # A connection that was lost is tried again at once; until that is over, nothing is.
+        trying = self._filling is not None and self._schedule is None
+        return trying or bool(self.withheld) or not self.first.done
 
     def refusal(self) -> DriverException:
         """Return the error of a request that found no connection here."""
@@ -160,7 +164,7 @@ class HostPool:
                 link = await engine.connector.open(
                     self.host.endpoint,
                     self.host,
-                    self.session.keyspace,
+                    None,
                     engine.settings.max_requests_per_connection,
                 )
                 await self._settle_in(link)
@@ -180,7 +184,14 @@ class HostPool:
         try:
             await session.engine.prepare_all_on(self.host, link)
             while link.keyspace != session.keyspace and session.keyspace is not None:
-                await session.use(link, session.keyspace)
+                try:
+                    await session.use(link, session.keyspace)
+                except InvalidRequest as exc:
+                    if not session.opened:
+                        raise
+                    # It was dropped. Without one, names that need none still mean the same.
+                    log.warning("%s, connected anew: %s", self.host, exc)
+                    break
         except BaseException as exc:
             link.close(exc)
             raise
@@ -239,7 +250,7 @@ class HostPool:
         if self.closed:
             return
         self.last_error = error
-        self.session.engine.link_closed(self.host, error, self.all_links)
+        self.session.engine.link_closed(self.host, error)
         self.fill()
         self.session.drain()
 
@@ -256,7 +267,7 @@ class HostPool:
 
     def _retired(self, link: Link, error: BaseException | None) -> None:
         self.retiring.pop(link, None)
-        self.session.engine.link_closed(self.host, None, self.all_links)
+        self.session.engine.link_closed(self.host, None)
 
     def close(self, error: BaseException | None = None) -> None:
         """Close all connections; their requests get `error`."""
@@ -276,7 +287,7 @@ class HostPool:
         for link in links:
             link.on_closed = None
             link.close(error)
-            self.session.engine.link_closed(self.host, None, self.all_links)
+            self.session.engine.link_closed(self.host, None)
         if not self.first.done:
             self.first.set_error(self.refusal())
 

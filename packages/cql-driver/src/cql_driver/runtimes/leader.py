@@ -404,10 +404,7 @@ class LedRuntime(Runtime):
 
     def _refusal(self) -> SessionShutdown:
         if self.forked:
-            return ForkedError(
-                "This cluster was connected in the parent of this process, whose sockets it "
-                "cannot share: make a new Cluster after the fork"
-            )
+            return ForkedError()
         if self._shared is None and not self.ended:
             return SessionShutdown("The event loop was not started")
         return SessionShutdown("The event loop was stopped: make a new Cluster")
