@@ -10,7 +10,7 @@ import pytest
 from cql_driver.errors import RequestCancelled, SessionShutdown
 from cql_driver.query import SimpleStatement
 from cql_protocol.errors import OperationTimedOut
-from cql_protocol.messages import Prepare
+from cql_protocol.messages import Prepare, SchemaChange, TopologyChange
 from tests.simulation import Delay, Drop, Rule, Simulation
 
 READ = "SELECT v FROM t WHERE k = 1"
@@ -168,3 +168,24 @@ def test_a_policy_that_raises_is_the_outcome() -> None:
             future.result()
         policy.broken = False
         assert session.execute(READ).all() == []
+
+
+def test_two_refreshes_that_fail_at_once_make_one_new_connection() -> None:
+    with Simulation(10) as sim:
+        session = sim.connect(
+            "ks",
+            control_connection_timeout=1.0,
+            topology_event_refresh_window=0,
+            schema_event_refresh_window=0,
+        )
+        engine = session.pools.engine
+        first = engine.control.link
+        [node] = [node for node in sim.nodes if node.address == first.endpoint.address]
+        node.rules.append(Rule(Drop(), text="system"))
+        sim.cluster.push(TopologyChange("NEW_NODE", "10.0.9.9", 9042))
+        sim.cluster.push(SchemaChange("CREATED", "KEYSPACE", "other"))
+        sim.run(3.0)
+        assert first.closed
+        assert engine.control.link is not None
+        listening = [c for node in sim.nodes for c in node.connections if c.registered]
+        assert len(listening) == 1

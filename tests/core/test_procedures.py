@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import Procedure, gather, sleep, spawn, within
 from cql_driver.errors import RequestCancelled
@@ -137,3 +139,22 @@ def test_to_stop_waiting_for_several_does_not_touch_them() -> None:
         sim.run(1.1)
         assert isinstance(waiting.error, OperationTimedOut)
         assert not any(item.done for item in items)
+
+
+def test_procedures_that_are_thrown_away_do_nothing_more(caplog: pytest.LogCaptureFixture) -> None:
+    with Simulation() as sim:
+        steps: list[str] = []
+        inner: Pending[None] = Pending()
+
+        async def work() -> None:
+            try:
+                await inner
+            finally:
+                inner.set_result(None)  # as a connection does that is closed
+                steps.append("closed")
+
+        procedure = spawn(sim.runtime, work())
+        procedure._coroutine.close()
+        assert steps == ["closed"]
+        assert not procedure.done
+        assert not caplog.records

@@ -263,8 +263,9 @@ class Run:
         """End all faults, wait for rest, look at everything, shut down, and look again."""
         self.sim.run(0.002)  # what was asked for last begins
         self.calm()
-        # Only heartbeats find what is dead, or full of requests that are never answered.
-        self.sim.run(4.5 if self.silent or self.lossy else 0.2)
+        # Only heartbeats find what is dead, or full of requests that are never answered; news
+        # of a restart may come from far away.
+        self.sim.run(4.5 if self.silent or self.lossy else 0.9)
         self.wait_for_rest(self.waiting_for)
         assert not self.waiting_for(), f"still running: {self.waiting_for()}"
         for operation in self.operations:

@@ -201,14 +201,19 @@ class ControlConnection:
     def reconnect(self) -> None:
         """Make a new connection in the place of the one there is, unless that is being done."""
         engine = self._engine
-        if engine.closed or (self._connecting is not None and not self._connecting.done):
+        if engine.closed or self._is_connecting():
             return
         link, self.link = self.link, None
         if link is not None:
             link.close()
+            if self._is_connecting():
+                return  # what waited on the old connection has failed now, and came here itself
         self._connecting = run_in_background(
             engine, self._reconnect(), "reconnecting the control connection"
         )
+
+    def _is_connecting(self) -> bool:
+        return self._connecting is not None and not self._connecting.done
 
     async def _reconnect(self) -> None:
         engine = self._engine

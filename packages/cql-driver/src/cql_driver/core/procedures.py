@@ -59,7 +59,9 @@ class Procedure(Pending["_T"]):
     def _resume(self, awaited: Pending[Any]) -> None:
         if awaited is self._awaited:
             self._awaited = None
-            self._step(None)
+            # Else it is being thrown away, by the collector, with all that knew of it.
+            if not self._coroutine.cr_running:  # type: ignore[attr-defined]
+                self._step(None)
 
     def _step(self, error: BaseException | None) -> None:
         self._stepping = True
