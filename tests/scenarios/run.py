@@ -253,6 +253,7 @@ class Run:
                     error = self.probe_one(kind, session, number)
                     if isinstance(error, ClientOverloaded):
                         # Where one request fits on a connection, a heartbeat was that one.
+                        self.sim.run(0.1)
                         error = self.probe_one(kind, session, number)
                     # What was prepared in another keyspace is another statement in this one.
                     if not (self.uses and "under another id" in str(error)):
