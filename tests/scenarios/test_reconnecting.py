@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from cql_driver import InvalidRequest, NoHostAvailable
-from tests.simulation import Simulation
+from cql_driver import (
+    DriverException,
+    InvalidRequest,
+    IsBootstrapping,
+    NoHostAvailable,
+    Overloaded,
+    ServerError,
+)
+from cql_driver.core.observers import Observer
+from cql_protocol.messages import Prepare
+from tests.simulation import Fail, Rule, Simulation
+
+if TYPE_CHECKING:
+    from cql_driver.pool import Host
 
 SELECT = "SELECT v FROM ks.t WHERE k = 1"
 
@@ -46,6 +60,45 @@ def test_other_nodes_are_asked_meanwhile() -> None:
             session.execute(SELECT)
         assert sim.world.time - begin < 2.0
         sim[2].resume()
+
+
+class Opened(Observer):
+    def __init__(self) -> None:
+        self.count = 0
+
+    def connection_opened(self, host: Host) -> None:
+        self.count += 1
+
+
+def test_a_node_that_ends_each_connection_is_not_connected_to_in_a_hurry() -> None:
+    with Simulation(seed=6, nodes=1) as sim:
+        opened = Opened()
+        session = sim.connect("ks", observers=[opened])
+        for _ in range(1000):
+            for link in session.pools.links():
+                link.transport.abort()
+            sim.run(0.01)
+        assert 3 <= opened.count <= 12
+        sim.run(30.0)
+        assert session.execute(SELECT).one() is None
+        opened.count = 0
+        sim.network.break_streams()
+        sim.run(0.01)
+        assert session.execute(SELECT).one() is None
+        assert opened.count == 1
+
+
+@pytest.mark.parametrize("error", [Overloaded("busy"), ServerError("?"), IsBootstrapping("new")])
+def test_a_host_that_cannot_prepare_again_is_passed_over(error: DriverException) -> None:
+    with Simulation(seed=7, nodes=3) as sim:
+        session = sim.connect("ks")
+        select = session.prepare(SELECT)
+        sim.run(1.0)
+        for number in (1, 2, 3):
+            sim[number].forget_prepared()
+        sim[1].rules.append(Rule(Fail(error), message=Prepare))
+        for _ in range(6):
+            assert session.execute(select).one() is None
 
 
 def test_a_session_outlives_its_keyspace() -> None:

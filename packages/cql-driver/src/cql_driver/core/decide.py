@@ -8,10 +8,12 @@ from cql_protocol.errors import (
     ConnectionClosed,
     DriverException,
     IsBootstrapping,
+    OperationTimedOut,
     Overloaded,
     PreparedQueryNotFound,
     ReadTimeout,
     ServerError,
+    StreamsExhausted,
     TruncateError,
     Unavailable,
     WriteTimeout,
@@ -24,7 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Final
 
-__all__ = ["FINISH", "IGNORE", "NEXT_HOST", "REPREPARE", "SAME_HOST", "Decision", "decide"]
+__all__ = [
+    "FINISH",
+    "IGNORE",
+    "NEXT_HOST",
+    "OF_THE_HOST",
+    "REPREPARE",
+    "SAME_HOST",
+    "Decision",
+    "decide",
+]
 
 FINISH: Final = 0
 """The error is the request's outcome."""
@@ -55,6 +66,18 @@ _REPREPARE = Decision(REPREPARE)
 
 # What retry policies answer, see `cql_driver.policies.RetryPolicy`.
 _ACTIONS = {0: SAME_HOST, 1: FINISH, 2: IGNORE, 3: NEXT_HOST}
+
+OF_THE_HOST = (
+    ConnectionShutdown,
+    IsBootstrapping,
+    NoConnectionsAvailable,
+    OperationTimedOut,
+    Overloaded,
+    ServerError,
+    StreamsExhausted,
+    Unavailable,
+)
+"""Errors of preparing a statement that another host may not have."""
 
 _NOT_SENT = (ConnectionBusy, NoConnectionsAvailable)
 _REQUEST_ERRORS = (

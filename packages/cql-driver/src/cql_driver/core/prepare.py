@@ -5,6 +5,7 @@ from __future__ import annotations
 from _thread import allocate_lock
 from collections import OrderedDict
 
+from cql_driver.core.decide import OF_THE_HOST
 from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import gather, sleep, spawn, within
 from cql_driver.core.settings import TICK
@@ -19,13 +20,8 @@ from cql_driver.query.prepared import PreparedState
 from cql_driver.query.snapshot import Snapshot
 from cql_protocol.errors import (
     DriverException,
-    IsBootstrapping,
-    OperationTimedOut,
-    Overloaded,
     RequestValidationException,
-    ServerError,
     StreamsExhausted,
-    Unavailable,
 )
 from cql_protocol.messages import Prepare, PreparedResult
 
@@ -45,18 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["PreparedCache", "Preparer"]
 
 log = get_logger("cql_driver.prepare")
-
-_OF_THE_HOST = (
-    ConnectionShutdown,
-    IsBootstrapping,
-    NoConnectionsAvailable,
-    OperationTimedOut,
-    Overloaded,
-    ServerError,
-    StreamsExhausted,
-    Unavailable,
-)
-"""Errors that another host may not have."""
 
 _WINDOW = 64
 """PREPAREs that are sent to one connection at a time."""
@@ -191,7 +175,7 @@ class Preparer:
                     raise session.closed
                 try:
                     return await self._on(session, host, key, keyspace, patience, custom_payload)
-                except _OF_THE_HOST as exc:
+                except OF_THE_HOST as exc:
                     errors[host] = exc
             full = any(isinstance(error, StreamsExhausted) for error in errors.values())
             if not full or (until is not None and runtime.now() >= until):
@@ -217,7 +201,7 @@ class Preparer:
         try:
             answer = await link.request(message, patience, custom_payload=custom_payload)
         except DriverException as exc:
-            if link.closed and not isinstance(exc, _OF_THE_HOST):
+            if link.closed and not isinstance(exc, OF_THE_HOST):
                 raise ConnectionShutdown(str(exc), link.endpoint) from exc
             raise
         state = self._remember(key, answer, link)

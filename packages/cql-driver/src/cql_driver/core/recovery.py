@@ -7,7 +7,7 @@ on the same host, on the next, or beside the one that is still out.
 from __future__ import annotations
 
 from cql_driver.core import decide as verdict
-from cql_driver.core.decide import decide
+from cql_driver.core.decide import OF_THE_HOST, decide
 from cql_driver.core.pending import Waitable
 from cql_driver.core.procedures import spawn
 from cql_protocol.errors import RequestValidationException
@@ -218,11 +218,14 @@ class Recovery(Waitable):
         self.unpark()
         if self.done:
             return
-        if procedure.error is not None:
-            if link.closed:
+        error = procedure.error
+        if error is not None:
+            # What the host has not prepared, it has not run: another one may.
+            if link.closed or isinstance(error, OF_THE_HOST):
+                self.details().errors[host] = error
                 self.advance()
             else:
-                self.resolve(procedure.error)
+                self.resolve(error)
         elif link.closed or not self.send(host, link):
             self.advance()
 

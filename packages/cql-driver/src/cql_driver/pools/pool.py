@@ -29,6 +29,8 @@ log = get_logger("cql_driver.pool")
 
 _LEAST_DELAY = 0.05
 """Seconds between two tries, even where the policy has none."""
+_SHORT_LIFE = 1.0
+"""Seconds that a connection lives at least for its host to count as well."""
 
 
 class HostPool:
@@ -41,7 +43,9 @@ class HostPool:
     __slots__ = (
         "_filling",
         "_nap",
+        "_opened_at",
         "_schedule",
+        "_short_lives",
         "all_links",
         "changing",
         "closed",
@@ -78,6 +82,9 @@ class HostPool:
         self._filling: Procedure[None] | None = None
         self._nap: Pending[None] | None = None
         self._schedule: Iterator[float] | None = None
+        self._opened_at = 0.0
+        self._short_lives = 0
+        """How many connections in a row ended right after they were opened."""
 
     def __repr__(self) -> str:
         return f"<HostPool of {self.host}: {len(self.links)} of {self.target} connections>"
@@ -147,6 +154,7 @@ class HostPool:
     def try_now(self) -> None:
         """Do not wait longer before the next try: the host is said to be there."""
         self._schedule = None
+        self._short_lives = 0
         if self._nap is not None:
             self._nap.set_result(None)
         else:
@@ -160,6 +168,10 @@ class HostPool:
     async def _fill(self) -> None:
         engine = self.session.engine
         while not self.closed and len(self.all_links) < self.target:
+            if self._short_lives > 1:
+                self._short_lives = 1
+                if not await self._back_off():
+                    return
             try:
                 link = await engine.connector.open(
                     self.host.endpoint,
@@ -173,7 +185,7 @@ class HostPool:
                 if not await self._back_off():
                     return
             else:
-                self._schedule = None
+                self._opened_at = engine.runtime.now()
                 self.last_error = None
                 if not self.first.done:
                     self.first.set_result(None)
@@ -250,6 +262,12 @@ class HostPool:
         if self.closed:
             return
         self.last_error = error
+        if self.session.engine.runtime.now() - self._opened_at < _SHORT_LIFE:
+            # A host that takes connections and ends them is no host that was lost once.
+            self._short_lives += 1
+        else:
+            self._short_lives = 0
+            self._schedule = None
         self.session.engine.link_closed(self.host, error)
         self.fill()
         self.session.drain()
