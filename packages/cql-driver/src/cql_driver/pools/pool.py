@@ -41,6 +41,7 @@ class HostPool:
     """
 
     __slots__ = (
+        "_endured",
         "_filling",
         "_nap",
         "_opened_at",
@@ -85,6 +86,8 @@ class HostPool:
         self._opened_at = 0.0
         self._short_lives = 0
         """How many connections in a row ended right after they were opened."""
+        self._endured = 0
+        """For how many of those it has waited."""
 
     def __repr__(self) -> str:
         return f"<HostPool of {self.host}: {len(self.links)} of {self.target} connections>"
@@ -154,7 +157,7 @@ class HostPool:
     def try_now(self) -> None:
         """Do not wait longer before the next try: the host is said to be there."""
         self._schedule = None
-        self._short_lives = 0
+        self._short_lives = self._endured = 0
         if self._nap is not None:
             self._nap.set_result(None)
         else:
@@ -168,8 +171,8 @@ class HostPool:
     async def _fill(self) -> None:
         engine = self.session.engine
         while not self.closed and len(self.all_links) < self.target:
-            if self._short_lives > 1:
-                self._short_lives = 1
+            if self._short_lives > max(1, self._endured):
+                self._endured = self._short_lives
                 if not await self._back_off():
                     return
             try:
@@ -186,6 +189,8 @@ class HostPool:
                     return
             else:
                 self._opened_at = engine.runtime.now()
+                if self._short_lives <= 1:
+                    self._schedule = None
                 self.last_error = None
                 if not self.first.done:
                     self.first.set_result(None)
@@ -266,7 +271,7 @@ class HostPool:
             # A host that takes connections and ends them is no host that was lost once.
             self._short_lives += 1
         else:
-            self._short_lives = 0
+            self._short_lives = self._endured = 0
             self._schedule = None
         self.session.engine.link_closed(self.host, error)
         self.fill()
