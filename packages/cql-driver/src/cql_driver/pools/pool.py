@@ -29,7 +29,7 @@ log = get_logger("cql_driver.pool")
 
 _LEAST_DELAY = 0.05
 """Seconds between two tries, even where the policy has none."""
-_SHORT_LIFE = 1.0
+_SHORT_LIFE = 0.25
 """Seconds that a connection lives at least for its host to count as well."""
 
 
