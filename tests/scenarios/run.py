@@ -251,9 +251,12 @@ class Run:
             for session in sorted({0, 1} - self.closed_sessions):
                 for kind in ("prepared_select", "batch")[: 2 - session]:
                     error = self.probe_one(kind, session, number)
-                    if isinstance(error, ClientOverloaded):
-                        # Where one request fits on a connection, a heartbeat was that one.
-                        self.sim.run(0.1)
+                    for _ in range(10):
+                        if not isinstance(error, ClientOverloaded):
+                            break
+                        # Where one request fits on a connection, it was a heartbeat, or a
+                        # PREPARE that is answered very late.
+                        self.sim.run(0.5)
                         error = self.probe_one(kind, session, number)
                     # What was prepared in another keyspace is another statement in this one.
                     if not (self.uses and "under another id" in str(error)):
