@@ -28,7 +28,7 @@ from cql_protocol.errors import (
 from cql_protocol.messages import PreparedMetadata, PreparedResult, ResultMetadata
 from cql_protocol.rows import bind_values
 from cql_protocol.tokens import composite_key
-from cql_protocol.types import BIGINT, BLOB, INT, SMALLINT, TEXT, TINYINT, ReadOptions
+from cql_protocol.types import BIGINT, BLOB, INT, SMALLINT, TEXT, TINYINT
 from tests.query.samples import COLUMNS, DIALECTS, Retries, columns, prepared
 
 CELLS = [b"\0\0\0\1", b"a", b"\0\0\0\0\0\0\0\2"]
@@ -387,20 +387,11 @@ class TestSnapshot:
         )
         snapshot = Snapshot.of(result)
         assert (snapshot.query_id, snapshot.pk_indexes, snapshot.lwt) == (b"id", (0,), True)
-        assert (snapshot.result_names, snapshot.metadata_id) == (("k",), b"mid")
+        assert (snapshot.result_columns, snapshot.metadata_id) == (tuple(columns(INT)), b"mid")
         assert snapshot.names == ("k", "c", "v")
         assert "6964" in repr(snapshot)
         state = PreparedState.of("INSERT", "ks", result)
         assert state.snapshot.columns == snapshot.columns
-
-    def test_decoders_are_made_once(self) -> None:
-        snapshot = Snapshot(b"id", (), (), columns(INT))
-        decoder = snapshot.decoder()
-        assert decoder is not None
-        assert decoder is snapshot.decoder()
-        assert decoder.decode(b"\0\0\0\4\0\0\0\7", 0, 1) == [(7,)]
-        assert snapshot.decoder(ReadOptions(empty_values=True)) is not decoder
-        assert Snapshot(b"id").decoder() is None
 
     def test_an_error_of_binding_is_of_the_tree(self) -> None:
         with pytest.raises(InvalidValueType):

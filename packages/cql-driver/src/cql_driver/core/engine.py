@@ -189,8 +189,11 @@ class Engine:
             session.forget_done()
         yield from list(self.parked)
 
+    def _session_links(self) -> list[Link]:
+        return [link for session in self.sessions for link in session.links()]
+
     def _request_links(self) -> list[Link]:
-        links = [link for session in self.sessions for link in session.links()]
+        links = self._session_links()
         fallback = self.fallback_link()
         return links if fallback is None else [*links, fallback]
 
@@ -202,7 +205,7 @@ class Engine:
     def beat(self) -> None:
         """Ask each connection that was silent whether it still lives."""
         timeout = self.settings.idle_heartbeat_timeout
-        links = [link for session in self.sessions for link in session.links()]
+        links = self._session_links()
         if self.control.link is not None:
             links.append(self.control.link)
         for link in links:

@@ -249,7 +249,7 @@ class Execution(Recovery):
                 busy = busy or pool.may_wait()
             if self.done:
                 return
-        if self.link is not None or any(other.link is not None for other in more.others):
+        if self.is_out(more):
             return  # another attempt is still out; it will decide
         self._no_host_took_it(more, busy)
 

@@ -49,12 +49,11 @@ _WINDOW = 64
 class PreparedCache:
     """The statements that were prepared, by keyspace and text; the longest unused go first."""
 
-    __slots__ = ("_by_id", "_by_key", "_lock", "size")
+    __slots__ = ("_by_key", "_lock", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._by_key: OrderedDict[Key, PreparedState] = OrderedDict()
-        self._by_id: dict[bytes, PreparedState] = {}
         self._lock = allocate_lock()  # callers look it up in their own threads
 
     def __len__(self) -> int:
@@ -68,18 +67,12 @@ class PreparedCache:
                 self._by_key.move_to_end(key)
             return state
 
-    def by_id(self, query_id: bytes) -> PreparedState | None:
-        """Return the statement that nodes know by this id."""
-        return self._by_id.get(query_id)
-
     def add(self, state: PreparedState) -> None:
         """Remember a statement, and forget the one unused for longest when there are too many."""
         with self._lock:
             self._by_key[state.keyspace, state.query] = state
-            self._by_id[state.snapshot.query_id] = state
             while len(self._by_key) > self.size:
-                _, old = self._by_key.popitem(last=False)
-                self._by_id.pop(old.snapshot.query_id, None)
+                self._by_key.popitem(last=False)
 
     def states(self) -> list[PreparedState]:
         """Return all of them, those used last at the end."""
@@ -210,10 +203,13 @@ class Preparer:
             spawn(self.engine.runtime, self._on_other_hosts(session, state, host))
         return state
 
-    def _remember(self, key: Key, answer: Any, link: Link) -> PreparedState:
+    def _read(self, answer: Any, link: Link) -> Snapshot:
         if not isinstance(answer, PreparedResult):
             raise ProtocolError(f"PREPARE was answered by {answer!r}", link.endpoint)
-        snapshot = Snapshot.of(answer, self.engine.metadata)
+        return Snapshot.of(answer, self.engine.metadata)
+
+    def _remember(self, key: Key, answer: Any, link: Link) -> PreparedState:
+        snapshot = self._read(answer, link)
         known = self.cache.get(key)
         if known is not None:
             known.replace(snapshot)
@@ -270,15 +266,14 @@ class Preparer:
         except BaseException:
             self._hosts.get(host.key, set()).discard(state.snapshot.query_id)
             raise
-        if not isinstance(answer, PreparedResult):
-            raise ProtocolError(f"PREPARE was answered by {answer!r}", link.endpoint)
-        if answer.query_id != state.snapshot.query_id:
+        snapshot = self._read(answer, link)
+        if snapshot.query_id != state.snapshot.query_id:
             raise DriverException(
                 f"{host} prepared {state.query!r} under another id than the cluster did before "
-                f"({answer.query_id.hex()}, not {state.snapshot.query_id.hex()}): the keyspace "
+                f"({snapshot.query_id.hex()}, not {state.snapshot.query_id.hex()}): the keyspace "
                 "in use has changed since; prepare it again, or name the keyspace in the statement"
             )
-        state.replace(Snapshot.of(answer, self.engine.metadata))
+        state.replace(snapshot)
 
     async def reprepare(self, link: Link, host: Host, states: Iterable[PreparedState]) -> None:
         """Prepare statements again on a node that has forgotten them."""

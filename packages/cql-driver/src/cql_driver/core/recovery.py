@@ -231,6 +231,10 @@ class Recovery(Waitable):
 
     # --- speculative attempts ----------------------------------------------------------------
 
+    def is_out(self, more: Details) -> bool:
+        """Say whether an answer to any attempt may still come."""
+        return self.link is not None or any(other.link is not None for other in more.others)
+
     def plan_speculation(self) -> None:
         """Have another host asked after a while, if the policy and the statement allow it."""
         if not getattr(self.statement, "is_idempotent", False):
@@ -255,7 +259,7 @@ class Recovery(Waitable):
             return
         more.timer = None
         # What waits or sleeps has no attempt out that another could overtake.
-        if self.link is not None or any(other.link is not None for other in more.others):
+        if self.is_out(more):
             before = more.attempts
             self.advance()
             if more.attempts == before or self.done:

@@ -179,7 +179,8 @@ class HostPool:
                 link = await engine.connector.open(
                     self.host.endpoint,
                     self.host,
-                    None,
+                    # At first it must be there; later it may be dropped, see `_settle_in`.
+                    None if self.session.opened else self.session.keyspace,
                     engine.settings.max_requests_per_connection,
                 )
                 await self._settle_in(link)

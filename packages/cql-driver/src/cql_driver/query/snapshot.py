@@ -7,9 +7,9 @@ from struct import Struct
 from struct import error as StructError
 
 from cql_protocol.errors import InvalidValue, InvalidValueType
-from cql_protocol.rows import RowDecoder, bind_values
+from cql_protocol.rows import bind_values
 from cql_protocol.tokens import composite_key
-from cql_protocol.types.base import DEFAULT_OPTIONS, show
+from cql_protocol.types.base import show
 from cql_protocol.values import UNSET
 
 TYPE_CHECKING = False
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_protocol.messages import ColumnSpec, PreparedResult
-    from cql_protocol.types import CqlType, ReadOptions
+    from cql_protocol.types import CqlType
     from cql_protocol.wire import Value
 
 __all__ = ["Snapshot", "find_routing_indexes"]
 
 _MOST_STARTS = 64
-_MOST_DECODERS = 8
 
 
 # Functions in C that give what the type's own `encode` gives, or raise. After an error of any
@@ -73,13 +72,11 @@ class Snapshot:
         "lwt",
         "count",
         "names",
-        "result_names",
         "keyspace",
         "table",
         "starts",
         "_encoders",
         "_pairs",
-        "_decoders",
     )
 
     def __init__(
@@ -100,7 +97,6 @@ class Snapshot:
         self.lwt = lwt
         self.count = len(self.columns)
         self.names = tuple(column.name for column in self.columns)
-        self.result_names = tuple(column.name for column in self.result_columns or ())
         first = next(iter(self.columns or self.result_columns or ()), None)
         self.keyspace: str | None = first.keyspace_name if first else None
         self.table: str | None = first.table_name if first else None
@@ -111,7 +107,6 @@ class Snapshot:
         self._encoders = tuple(
             direct.get(column.type) or column.type.encode for column in self.columns
         )
-        self._decoders: dict[ReadOptions, RowDecoder] = {}
 
     @classmethod
     def of(cls, result: PreparedResult, cluster_metadata: Any = None) -> Snapshot:
@@ -210,19 +205,6 @@ class Snapshot:
                 return composite_key([cells[at] for at in indexes])  # type: ignore[misc]
             parts += (_join_parts(size), cell, b"\0")  # type: ignore[arg-type]
         return b"".join(parts)
-
-    def decoder(self, options: ReadOptions = DEFAULT_OPTIONS) -> RowDecoder | None:
-        """Return the decoder of the rows; None when the columns of the result are not known."""
-        columns = self.result_columns
-        if columns is None:
-            return None
-        decoder = self._decoders.get(options)
-        if decoder is None:
-            decoder = RowDecoder([column.type for column in columns], options, self.result_names)
-            if len(self._decoders) >= _MOST_DECODERS:
-                self._decoders = {}
-            self._decoders[options] = decoder
-        return decoder
 
     def keep_start(self, key: int, start: bytes) -> None:
         """Remember how requests with this level and these flags begin."""
