@@ -39,6 +39,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.once)
 
 
+@pytest.fixture(autouse=True)
+def _every_test_hears_what_is_said_seldom() -> None:
+    """Forget which lines other tests have had the driver log."""
+    from cql_driver.logs import seldom
+
+    seldom.forget()
+
+
 @pytest.fixture(scope="session")
 def clusters() -> Iterator[ClusterPool]:
     """Real clusters by shape: ``clusters.get(ClusterOptions(nodes=3))``, ``clusters.private(…)``.

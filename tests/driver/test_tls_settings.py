@@ -352,8 +352,8 @@ def test_a_broken_cache_costs_only_the_resumption(
     settings = settings_of(trusting(node), cache=_Cache(broken=True))
     assert not _connect(settings, node.server_context())
     assert [record.message for record in caplog.records] == [
-        "ssl_session_cache.get() failed: OSError: the cache is away",
-        "ssl_session_cache.put() failed: OSError: the cache is away",
+        "ssl_session_cache.get() raised OSError('the cache is away')",
+        "ssl_session_cache.put() raised OSError('the cache is away')",
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cql_driver.cluster.values import MOST_SECONDS
 from cql_driver.core.settings import RequestOptions
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
-from cql_driver.logs import get_logger
+from cql_driver.logs import get_logger, seldom
 from cql_driver.policies import (
     HostDistance,
     LoadBalancingPolicy,
@@ -312,8 +312,9 @@ class ProfileManager:
         for listener in (*self.policies(), *self.listeners()):
             try:
                 getattr(listener, method)(host)
-            except Exception:
-                log.exception("%s.%s failed", listener, method)
+            except Exception as exc:  # noqa: BLE001 - policies and listeners of the user's
+                key = (type(listener), method, type(exc))
+                seldom(log.error, key, "%s.%s raised", listener, method, error=exc)
 
 
 def profile_of(profiles: Mapping[Any, ExecutionProfile], wanted: Any) -> ExecutionProfile:

@@ -8,7 +8,7 @@ from cql_driver.cluster.profiles import checked_consistency
 from cql_driver.cluster.results import ResultSet
 from cql_driver.cluster.values import checked_seconds
 from cql_driver.errors import InvalidArgument, InvalidArgumentType, QueryExhausted
-from cql_driver.logs import get_logger
+from cql_driver.logs import get_logger, seldom
 from cql_protocol import messages
 from cql_protocol.enums import ConsistencyLevel
 
@@ -180,8 +180,9 @@ class ResponseFuture:
         for fn, args, kwargs in callbacks:
             try:
                 fn(argument, *args, **kwargs)
-            except Exception:
-                log.exception("a callback of %r failed", self.query)
+            except Exception as exc:  # noqa: BLE001 - a callback of the user's
+                key = ("callback", getattr(fn, "__qualname__", type(fn)), type(exc))
+                seldom(log.error, key, "A callback of %r raised", self.query, error=exc)
 
     # --- pages ---------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from cql_driver.control.events import EventHandler, Turns, run_in_background
 from cql_driver.control.rows import Topology, agree_on_schema, ask, read_topology, rows_of
 from cql_driver.core.procedures import gather, sleep, spawn
 from cql_driver.errors import ConnectionShutdown, no_host
-from cql_driver.logs import get_logger
+from cql_driver.logs import get_logger, seldom
 from cql_driver.metadata import KeyspaceMetadata
 from cql_protocol.errors import (
     RequestExecutionException,
@@ -129,8 +129,9 @@ class ControlConnection:
             return
         try:
             yield from self._engine.query_plan()
-        except Exception:
-            log.exception("the load-balancing policy failed to make a query plan")
+        except Exception as exc:  # noqa: BLE001 - a policy of the user's
+            text = "The load-balancing policy failed to make a query plan"
+            seldom(log.error, id(self), text, error=exc)
 
     def _hosts_in_use(self) -> list[Host]:
         """Return the hosts that may be used, also those that the plan leaves out as down."""
@@ -230,9 +231,12 @@ class ControlConnection:
                 delay = next(delays, delay)
                 # Of a thousand hosts, the first few say enough.
                 why = str(exc.args[0] if exc.args else exc)[:500]
-                log.warning("No control connection, next try in %.1f s: %s", delay, why)
+                text = "No control connection, next try in %.1f s: %s"
+                seldom(log.warning, (id(self), "reconnect"), text, delay, why)
                 await sleep(engine.runtime, delay)
                 continue
+            if self.link is not None:
+                log.info("The control connection is to %s now", self.link.endpoint)
             for host in engine.metadata.all_hosts():
                 # The event that it is up again may have been missed.
                 if host.is_up is False:

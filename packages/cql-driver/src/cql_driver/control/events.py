@@ -10,7 +10,7 @@ from collections import deque
 
 from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import spawn
-from cql_driver.logs import get_logger
+from cql_driver.logs import get_logger, seldom
 from cql_driver.policies.base import random
 from cql_protocol.messages import SchemaChange, StatusChange, TopologyChange
 
@@ -107,7 +107,7 @@ def run_in_background(
 
     def ended(procedure: Pending[Any]) -> None:
         if procedure.error is not None and not engine.closed:
-            log.warning("%s failed: %s", what, procedure.error)
+            seldom(log.warning, (id(engine), what), "%s failed: %s", what, procedure.error)
 
     procedure = spawn(engine.runtime, coroutine)
     procedure.add_done_callback(ended)

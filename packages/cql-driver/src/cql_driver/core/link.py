@@ -5,7 +5,7 @@ from __future__ import annotations
 from cql_driver.core.pending import Pending
 from cql_driver.core.settings import NEVER
 from cql_driver.errors import ConnectionShutdown
-from cql_driver.logs import get_logger
+from cql_driver.logs import get_logger, seldom
 from cql_protocol.connection import Answer, ReceiverFailed, State
 from cql_protocol.errors import (
     DriverException,
@@ -292,7 +292,8 @@ class Link:
         try:
             connection.receive_data(data)
         except RemoteProtocolError as exc:
-            log.error("%s sent what the protocol does not allow: %s", self.endpoint, exc)
+            text = "%s sent what the protocol does not allow: %s"
+            seldom(log.error, ("broke", self.endpoint), text, self.endpoint, exc)
             self.close(exc)
             return
         if connection.has_events:
@@ -306,9 +307,11 @@ class Link:
                 if self.on_event is not None:
                     self.on_event(event)
             elif isinstance(event, ReceiverFailed):
-                log.error("an answer could not be handled", exc_info=event.error)
+                key = ("answer", type(event.error))
+                seldom(log.error, key, "An answer could not be handled", error=event.error)
             elif isinstance(event, Answer):
-                log.error("%s answered what was not asked: %r", self.endpoint, event.response)
+                text = "%s answered what was not asked: %r"
+                seldom(log.error, ("unasked", self.endpoint), text, self.endpoint, event.response)
                 if self.connection.state.value == "closed":
                     self.close(ConnectionShutdown("the server ended the connection"))
 

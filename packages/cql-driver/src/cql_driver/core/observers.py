@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 
 from cql_driver.errors import InvalidArgumentType
-from cql_driver.logs import get_logger
+from cql_driver.logs import Seldom, get_logger
 
 TYPE_CHECKING = False
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["Observer", "ObserverGroup", "context_of"]
 
 log = get_logger("cql_driver.observers")
-
-_QUIET = 60.0
-"""Seconds for which a hook that raised is not told of again."""
 
 
 class Observer:
@@ -209,23 +206,14 @@ class ObserverGroup:
 class _Complaint:
     """Logs what one method of one observer raises, now and then."""
 
-    __slots__ = ("_clock", "_name", "_next", "_unsaid")
+    __slots__ = ("_name", "_seldom")
 
     def __init__(self, observer: Observer, hook: str, clock: Callable[[], float]) -> None:
         self._name = f"{type(observer).__qualname__}.{hook}"
-        self._clock = clock
-        self._next: float | None = None
-        self._unsaid = 0
+        self._seldom = Seldom(clock)
 
     def __call__(self, error: Exception) -> None:
-        now = self._clock()
-        if self._next is not None and now < self._next:
-            self._unsaid += 1
-            return
-        self._next = now + _QUIET
-        unsaid, self._unsaid = self._unsaid, 0
-        more = f" ({unsaid} times more since it was last told)" if unsaid else ""
-        log.error("The observer's %s raised%s", self._name, more, exc_info=error)
+        self._seldom(log.error, None, "The observer's %s raised", self._name, error=error)
 
 
 # One function for each number of arguments: `*args` would cost a tuple for every call.

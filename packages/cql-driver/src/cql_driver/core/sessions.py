@@ -9,7 +9,7 @@ from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import gather, sleep, spawn
 from cql_driver.core.settings import TICK
 from cql_driver.errors import ClientOverloaded, ConnectionShutdown, SessionShutdown, no_host
-from cql_driver.logs import get_logger
+from cql_driver.logs import get_logger, seldom
 from cql_driver.pools.pool import HostPool
 
 TYPE_CHECKING = False
@@ -227,7 +227,8 @@ class SessionPools:
             while link.keyspace != self.keyspace and self.keyspace is not None:
                 await self.use(link, self.keyspace)
         except Exception as exc:
-            log.warning("%s did not change to keyspace %r: %s", link.endpoint, keyspace, exc)
+            text = "%s did not change to keyspace %r: %s"
+            seldom(log.warning, ("use", link.endpoint), text, link.endpoint, keyspace, exc)
             link.close(ConnectionShutdown(f"it did not change its keyspace: {exc}", link.endpoint))
             raise
         finally:

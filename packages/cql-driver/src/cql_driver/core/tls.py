@@ -7,7 +7,7 @@ from _thread import allocate_lock
 from warnings import warn
 
 from cql_driver.errors import ConnectionException, InvalidArgument, InvalidArgumentType
-from cql_driver.logs import get_logger
+from cql_driver.logs import get_logger, seldom
 from cql_protocol.errors import DriverException
 
 TYPE_CHECKING = False
@@ -127,7 +127,7 @@ class TlsSettings:
         try:
             self.sessions.put(key, (session, context))
         except Exception as exc:  # noqa: BLE001 - of the user's cache, which is no necessity
-            log.warning("ssl_session_cache.put() failed: %s: %s", type(exc).__name__, exc)
+            seldom(log.warning, "put", "ssl_session_cache.put() raised %r", exc)
 
     def session_for(self, key: Hashable, context: ssl.SSLContext) -> ssl.SSLSession | None:
         """Return the session to resume in a connection made with `context`, if there is one.
@@ -142,7 +142,7 @@ class TlsSettings:
                 return None
             session, origin = entry
         except Exception as exc:  # noqa: BLE001 - as above
-            log.warning("ssl_session_cache.get() failed: %s: %s", type(exc).__name__, exc)
+            seldom(log.warning, "get", "ssl_session_cache.get() raised %r", exc)
             return None
         if origin is context:
             fitting: ssl.SSLSession = session

@@ -10,7 +10,7 @@ from __future__ import annotations
 from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import Procedure
 from cql_driver.errors import NoConnectionsAvailable, SessionShutdown
-from cql_driver.logs import get_logger
+from cql_driver.logs import get_logger, seldom
 from cql_protocol.errors import DriverException, InvalidRequest
 
 TYPE_CHECKING = False
@@ -281,7 +281,8 @@ class HostPool:
     def replace(self, link: Link, why: str) -> None:
         """Open another connection in place of this one, which ends when its requests have."""
         if link in self.all_links and not self.closed:
-            log.warning("%s: replacing a connection, since %s", self.host, why)
+            text = "%s: replacing a connection, since %s"
+            seldom(log.warning, (id(self), "replace"), text, self.host, why)
             self._drop(link)
             self.retiring[link] = None
             link.on_closed = self._retired
