@@ -163,7 +163,7 @@ def test_scenario_05_a_callback_that_raises(caplog: pytest.LogCaptureFixture) ->
         assert future.result().one().v == "a"
         sim.run(0.1)
         assert seen == ["bad", "good"]
-        assert "a callback of" in caplog.text
+        assert "A callback of" in caplog.text
         assert session.execute(READ).one().v == "a"
         assert links(session) == [link]
 
