@@ -8,16 +8,27 @@ import pytest
 
 from cql_driver.auth import Authenticator, AuthProvider, PlainTextAuthProvider
 from cql_driver.errors import ConnectionException
+from cql_protocol.connection import RequestReceived
 from cql_protocol.errors import (
     AuthenticationFailed,
     DriverException,
     InvalidRequest,
     NoHostAvailable,
     OperationTimedOut,
+    ProtocolViolation,
     RemoteProtocolError,
 )
-from cql_protocol.messages import AuthChallenge, AuthResponse, AuthSuccess, Options, Startup
+from cql_protocol.messages import (
+    AuthChallenge,
+    AuthResponse,
+    AuthSuccess,
+    Options,
+    Startup,
+    Supported,
+)
 from tests.simulation import Answer, Delay, Drop, Garbage, Rule, Simulation
+from tests.simulation.faults import Reaction
+from tests.simulation.node import NodeConnection, SimNode
 
 
 def connecting(sim: Simulation, number: int = 1, **options: Any) -> Any:
@@ -71,6 +82,40 @@ def test_a_version_that_was_asked_for_is_not_replaced() -> None:
         pytest.raises(NoHostAvailable, match="does not speak protocol version 5"),
     ):
         sim.connect(protocol_version=5)
+
+
+class InVersion5(Reaction):
+    """What a node answers on connections of version 5; on others it answers as always."""
+
+    def __init__(self, reply: Any) -> None:
+        super().__init__()
+        self.reply = reply
+
+    def react(self, node: SimNode, connection: NodeConnection, event: RequestReceived) -> None:
+        fifth = connection.server.dialect.version == 5
+        connection.answer(event.stream, self.reply if fifth else node.respond(connection, event))
+
+
+@pytest.mark.parametrize("told", ["by SUPPORTED", "by an error"])
+def test_a_version_that_the_server_calls_beta_is_used_only_if_allowed(told: str) -> None:
+    listed = {"PROTOCOL_VERSIONS": ["3/v3", "4/v4", "5/v5-beta"], "CQL_VERSION": ["3.4.4"]}
+    reply: Any = Supported(listed)
+    if told == "by an error":
+        reply = ProtocolViolation(
+            "Beta version of the protocol used (5/v5-beta), but USE_BETA flag is unset"
+        )
+    with Simulation(15, nodes=1) as sim:
+        node = sim[1]
+        node.rules.append(Rule(InVersion5(reply), message=Options))
+        connector, host = connecting(sim)
+        link = open_link(sim, connector, host)
+        assert link.dialect.version == 4
+        link.close()
+        with pytest.raises(NoHostAvailable, match=r"protocol version 5: .*beta"):
+            sim.connect(protocol_version=5)
+        if told == "by SUPPORTED":
+            session = sim.connect(protocol_version=5, allow_beta_protocol_version=True)
+            assert session.cluster.protocol_version == 5
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from cql_protocol.errors import (
     DriverException,
     LocalProtocolError,
     ProtocolVersionUnsupported,
+    ProtocolViolation,
 )
 from cql_protocol.identifiers import escape_name
 from cql_protocol.messages import (
@@ -174,9 +175,7 @@ class Connector:
 
     async def _shake_hands(self, link: Link) -> None:
         """OPTIONS, STARTUP, and what the server wants to know of us (spec section 4.1)."""
-        supported = await link.request(Options())
-        if not isinstance(supported, Supported):
-            raise ProtocolError(f"OPTIONS was answered by {supported!r}", link.endpoint)
+        supported = await self._ask_options(link)
         answer = await link.request(self._startup(supported, link.dialect.version))
         if isinstance(answer, Authenticate):
             await self._authenticate(link, answer.authenticator)
@@ -186,6 +185,23 @@ class Connector:
             self._tell_once(
                 f"{link.endpoint} asks for no credentials, though an auth_provider is set"
             )
+
+    async def _ask_options(self, link: Link) -> Supported:
+        """Ask what the server supports; a version that it calls beta is used only if allowed."""
+        try:
+            supported = await link.request(Options())
+        except ProtocolViolation as exc:
+            # Cassandra 3.10 and 3.11 have a version 5 of their own, and refuse it in version 5.
+            if "USE_BETA" in exc.message and not isinstance(exc, ProtocolVersionUnsupported):
+                raise ProtocolVersionUnsupported(exc.message) from exc
+            raise
+        if not isinstance(supported, Supported):
+            raise ProtocolError(f"OPTIONS was answered by {supported!r}", link.endpoint)
+        beta = f"{link.dialect.version}/v{link.dialect.version}-beta"
+        allowed = self.settings.allow_beta_protocol_version
+        if not allowed and beta in supported.options.get("PROTOCOL_VERSIONS", ()):
+            raise ProtocolVersionUnsupported(f"the server has it as {beta}")
+        return supported
 
     def _startup(self, supported: Supported, version: int) -> Startup:
         settings = self.settings
