@@ -166,7 +166,7 @@ class HostPool:
     def _filled(self, procedure: Pending[None]) -> None:
         self._filling = None
         if procedure.error is not None and not self.closed:
-            log.error("the pool of %s stopped filling", self.host, exc_info=procedure.error)
+            log.error("The pool of %s stopped filling", self.host, exc_info=procedure.error)
 
     async def _fill(self) -> None:
         engine = self.session.engine
@@ -243,7 +243,7 @@ class HostPool:
             self._schedule = iter(engine.settings.reconnection_policy.new_schedule())
         delay = next(self._schedule, None)
         if delay is None:
-            log.warning("the reconnection policy gives up on %s", self.host)
+            log.warning("The reconnection policy gives up on %s", self.host)
             return False
         self._nap = Pending()
         timer = engine.runtime.call_later(max(delay, _LEAST_DELAY), self._nap.set_result, None)
