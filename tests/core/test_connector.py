@@ -76,6 +76,16 @@ def test_each_node_has_its_own_version() -> None:
         assert host.protocol_version == 5
 
 
+def test_an_older_cluster_is_told_of_once_and_not_by_each_node(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Simulation(2, nodes=9, versions=(3, 4)) as sim, caplog.at_level("WARNING"):
+        sim.connect()
+    assert [record.getMessage() for record in caplog.records] == [
+        "10.0.1.1:9042 speaks protocol version 4 at most"
+    ]
+
+
 def test_a_version_that_was_asked_for_is_not_replaced() -> None:
     with (
         Simulation(3, nodes=1, versions=(3, 4)) as sim,

@@ -56,7 +56,7 @@ class Connector:
         self.runtime = runtime
         self.settings = settings
         self._versions: dict[Any, int] = {}
-        self._told: set[str] = set()
+        self._told: set[Any] = set()
 
     async def open(
         self,
@@ -104,7 +104,8 @@ class Connector:
                         "leave protocol_version out to have it negotiated"
                     ) from exc
                 version = min(lower, exc.offered) if exc.offered >= 3 else lower
-                self._tell_once(f"{endpoint} speaks protocol version {version} at most")
+                # The first of many nodes says enough.
+                self._tell_once(f"{endpoint} speaks protocol version {version} at most", version)
                 continue
             self._versions[endpoint] = version
             return link
@@ -183,7 +184,8 @@ class Connector:
             raise ProtocolError(f"STARTUP was answered by {answer!r}", link.endpoint)
         elif self.settings.auth_provider is not None:
             self._tell_once(
-                f"{link.endpoint} asks for no credentials, though an auth_provider is set"
+                f"{link.endpoint} asks for no credentials, though an auth_provider is set",
+                "credentials",
             )
 
     async def _ask_options(self, link: Link) -> Supported:
@@ -243,11 +245,12 @@ class Connector:
             raise ProtocolError(f"AUTH_RESPONSE was answered by {answer!r}", link.endpoint)
         authenticator.on_authentication_success(answer.token)
 
-    def _tell_once(self, text: str) -> None:
-        if text not in self._told:
+    def _tell_once(self, text: str, about: Any = None) -> None:
+        about = about or text
+        if about not in self._told:
             if len(self._told) > 1000:
                 self._told.clear()
-            self._told.add(text)
+            self._told.add(about)
             log.warning("%s", text)
 
 
