@@ -270,6 +270,8 @@ class StandInEngine:
         self.calls: list[tuple[Any, ...]] = []
         self.connected: set[str] = set()
         """Addresses of hosts that a pool is connected to."""
+        self.pooled: dict[str, StandInLink] = {}
+        """Connections of pools, by address."""
         self.ignored: set[str] = set()
         self.plan: list[str] | None = None
         """Addresses in the order of the query plan; None for all."""
@@ -352,6 +354,11 @@ class StandInEngine:
 
     def has_connections(self, host: Host) -> bool:
         return host.address in self.connected
+
+    def link_to(self, host: Host) -> StandInLink | None:
+        if self.control.host is host:
+            return self.link
+        return self.pooled.get(host.address)
 
     def connections_for(self, host: Host) -> int:
         return 0 if host.address in self.ignored else 1

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from cql_driver.cluster.profiles import ProfileManager
     from cql_driver.core.engine import Engine
-    from cql_driver.core.link import Link
     from cql_driver.core.runtime import Runtime
     from cql_driver.core.sessions import SessionPools
     from cql_driver.metadata import Metadata
@@ -108,29 +107,17 @@ class SessionHosts:
         wanted = getattr(scope, "value", scope)
         if wanted not in ("rack", "dc", "cluster"):
             raise InvalidArgument(f"scope={scope!r}: use one of SchemaAgreementScope")
-        engine = self.pools.engine
-        if wanted == SchemaAgreementScope.CLUSTER:
-            waiting = engine.control.wait_for_schema_agreement(wait_time)
-        else:
-            if wait_time is None:
-                wait_time = engine.settings.max_schema_agreement_wait
-            from cql_driver.control.rows import agree_among
+        control = self.pools.engine.control
 
-            waiting = agree_among(engine, lambda: self._links_within(wanted), wait_time)
+        def within(host: Host) -> bool:
+            here = control.host
+            if here is None or host.datacenter != here.datacenter:
+                return False
+            return wanted == SchemaAgreementScope.DC or host.rack == here.rack
+
+        everywhere = wanted == SchemaAgreementScope.CLUSTER
+        waiting = control.wait_for_schema_agreement(wait_time, None, None if everywhere else within)
         return bool(self._runtime.run(waiting))
-
-    def _links_within(self, scope: str) -> list[Link]:
-        here = self.pools.engine.control.host
-        if here is None:
-            return []
-        near = [
-            pool
-            for pool in self.get_pools()
-            if pool.host.datacenter == here.datacenter
-            and (scope == SchemaAgreementScope.DC or pool.host.rack == here.rack)
-        ]
-        links = [pool.pick() for pool in near]
-        return [link for link in links if link is not None]
 
 
 class ClusterHosts:

@@ -20,7 +20,7 @@ from cql_protocol.messages import Register
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from cql_driver.control.rows import Row
@@ -282,18 +282,22 @@ class ControlConnection:
             self._refreshing.give()
 
     async def wait_for_schema_agreement(
-        self, wait_time: float | None = None, connection: Link | None = None
+        self,
+        wait_time: float | None = None,
+        connection: Link | None = None,
+        within: Callable[[Host], bool] | None = None,
     ) -> bool:
         """Wait until all nodes that are up have the same schema; return whether they have.
 
         `wait_time` is in seconds, None for ``max_schema_agreement_wait``; 0 or less does not
         ask and returns True. `connection` is the one to ask on, if not the control connection.
+        `within` says which hosts matter; None: all.
         """
         if wait_time is None:
             wait_time = self._engine.settings.max_schema_agreement_wait
         if wait_time <= 0:
             return True
-        return await agree_on_schema(self._engine, connection, wait_time)
+        return await agree_on_schema(self._engine, connection, wait_time, within)
 
     def _connected(self) -> Link:
         if self.link is None:

@@ -10,7 +10,6 @@ from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import gather, sleep
 from cql_driver.errors import ProtocolError
 from cql_driver.logs import get_logger
-from cql_protocol.errors import DriverException
 from cql_protocol.messages import Query, RawRows
 from cql_protocol.rows import RowDecoder
 from cql_protocol.types import ReadOptions
@@ -25,13 +24,13 @@ if TYPE_CHECKING:
     from cql_driver.core.engine import Engine
     from cql_driver.core.link import Link
     from cql_driver.core.settings import Settings
+    from cql_driver.pools.host import Host
     from cql_protocol.messages import Response
 
 __all__ = [
     "NodeInfo",
     "Row",
     "Topology",
-    "agree_among",
     "agree_on_schema",
     "ask",
     "read_topology",
@@ -58,7 +57,7 @@ PEERS_V2_WITHOUT_TOKENS = (
     "SELECT peer, peer_port, host_id, data_center, rack, release_version, schema_version, "
     "native_address, native_port FROM system.peers_v2"
 )
-LOCAL_VERSION = "SELECT schema_version FROM system.local WHERE key='local'"
+LOCAL_VERSION = "SELECT host_id, schema_version FROM system.local WHERE key='local'"
 PEER_VERSIONS = "SELECT peer, host_id, schema_version FROM system.peers"
 KEYSPACES = "SELECT keyspace_name, durable_writes, replication FROM system_schema.keyspaces"
 
@@ -96,84 +95,100 @@ def rows_of(answer: Response, link: Link) -> list[Row]:
 
 log = get_logger("cql_driver.cluster")
 
-POLL_INTERVAL = 0.2
-"""Seconds between two looks."""
+_PAUSES = (0.01, 0.2)
+"""Seconds between two looks: the shortest, which doubles up to the longest."""
+_PATIENCE = 1.0
+"""Seconds after which a node that tells no version of its own is left to what others heard."""
 
 
-async def agree_on_schema(engine: Engine, connection: Link | None, wait_time: float) -> bool:
-    """Look until the nodes agree, at most for `wait_time` seconds; return whether they do.
+async def agree_on_schema(
+    engine: Engine,
+    connection: Link | None,
+    wait_time: float,
+    within: Callable[[Host], bool] | None = None,
+) -> bool:
+    """Look until the nodes that are up agree, at most for `wait_time` seconds; say if they do.
 
-    Asks on `connection`, or on the control connection there is at the time. A look that
-    fails is like one that finds no agreement.
+    Each node is asked itself where there is a connection to it. Of the others, the one on
+    `connection`, or else on the control connection, tells what it has heard, which is a
+    second or so old. `within` says which hosts matter. A look that fails is like one that
+    finds no agreement.
     """
     now = engine.runtime.now
     deadline = now() + wait_time
+    versions = _Versions(engine, within)
+    pause, longest = _PAUSES
     left = wait_time
-    versions: set[Any] = set()
     while left > 0 and not engine.closed:
         link = engine.control.link if connection is None else connection
         if link is not None:
-            try:
-                versions = await _versions(engine, link, left)
-            except DriverException as exc:
-                log.debug("no schema versions from %s: %s", link.endpoint, exc)
-                if link is connection and link.closed:
-                    break
-            else:
-                if len(versions) == 1:
-                    return True
+            if link is connection and link.closed:
+                break
+            if await versions.agree(link, left):
+                return True
         left = deadline - now()
         if left > 0:
-            await sleep(engine.runtime, min(POLL_INTERVAL, left))
+            await sleep(engine.runtime, min(pause, left))
+            pause = min(2 * pause, longest)
             left = deadline - now()
     log.warning(
         "The nodes do not agree on a schema after %.1f s; versions: %s",
         wait_time,
-        ", ".join(sorted(map(str, versions))) or "not known",
+        ", ".join(sorted(map(str, set(versions.known.values())))) or "not known",
     )
     return False
 
 
-async def agree_among(engine: Engine, links: Callable[[], list[Link]], wait_time: float) -> bool:
-    """Look until the nodes at the ends of `links()` agree; return whether they do.
+class _Versions:
+    """The schema versions of nodes, by host_id, looked at until they are one."""
 
-    As `agree_on_schema`, but each node is asked for its own version.
-    """
-    deadline = engine.runtime.now() + wait_time
-    left = wait_time
-    while left > 0 and not engine.closed:
-        asked = links()
-        text, settings = LOCAL_VERSION, engine.settings
-        answers = await gather([ask(link, text, settings, left) for link in asked])
-        failed = [answer for answer in answers if isinstance(answer, Exception)]
-        if asked and not failed:
-            rows = [rows_of(answer, link) for answer, link in zip(answers, asked, strict=True)]
-            if len({row["schema_version"] for found in rows for row in found}) == 1:
-                return True
-        left = deadline - engine.runtime.now()
-        if left > 0:
-            await sleep(engine.runtime, min(POLL_INTERVAL, left))
-            left = deadline - engine.runtime.now()
-    return wait_time <= 0
+    def __init__(self, engine: Engine, within: Callable[[Host], bool] | None) -> None:
+        self.known: dict[Any, Any] = {}
+        self._engine = engine
+        self._within = within
+        self._newest: Any = None
+        """The version of the node that is asked about others."""
+        self._mute: set[Any] = set()
+        """Nodes that did not answer."""
 
-
-async def _versions(engine: Engine, link: Link, left: float) -> set[Any]:
-    """Return the schema versions of the node that is asked and of its peers that are up."""
-    settings = engine.settings
-    answers = await gather(
-        [ask(link, text, settings, left) for text in (LOCAL_VERSION, PEER_VERSIONS)]
-    )
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
-    local, peers = (rows_of(answer, link) for answer in answers)
-    found = {row["schema_version"] for row in local}
-    for row in peers:
-        host = engine.metadata.get_host_by_host_id(row["host_id"])
+    async def agree(self, link: Link, left: float) -> bool:
+        """Ask those that did not have the newest version; say whether all have it now."""
+        engine, known = self._engine, self.known
         # What is down, or no node any more, has nothing to agree to.
-        if host is not None and host.is_up is not False:
-            found.add(row["schema_version"])
-    return {version for version in found if version is not None}
+        hosts = [host for host in engine.metadata.all_hosts() if self._matters(host)]
+        links, unheard = [link], set()
+        for host in hosts:
+            if host is link.host or known.get(host.host_id, link) == self._newest:
+                continue
+            other = None if host.host_id in self._mute else engine.link_to(host)
+            if other is None:
+                unheard.add(host.host_id)
+            else:
+                links.append(other)
+        patience = min(left, _PATIENCE)
+        asked = [ask(link, LOCAL_VERSION, engine.settings, left)]
+        asked += [ask(other, LOCAL_VERSION, engine.settings, patience) for other in links[1:]]
+        if unheard:
+            links.append(link)
+            asked.append(ask(link, PEER_VERSIONS, engine.settings, left))
+        well = True
+        for other, answer in zip(links, await gather(asked), strict=True):
+            if isinstance(answer, Exception):
+                log.debug("no schema version from %s: %s", other.endpoint, answer)
+                well = False
+                if other is not link and other.host is not None:
+                    self._mute.add(other.host.host_id)
+                continue
+            for row in rows_of(answer, other):
+                host_id, version = row["host_id"], row["schema_version"]
+                if "peer" not in row or (version is not None and host_id in unheard):
+                    known[host_id] = version
+                if "peer" not in row and other is link:
+                    self._newest = version
+        return well and all(known.get(h.host_id, self._newest) == self._newest for h in hosts)
+
+    def _matters(self, host: Host) -> bool:
+        return host.is_up is not False and (self._within is None or self._within(host))
 
 
 _WILDCARDS = ("0.0.0.0", "::")

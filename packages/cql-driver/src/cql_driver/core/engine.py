@@ -291,6 +291,14 @@ class Engine:
         pools = (session.pools.get(host.key) for session in self.sessions)
         return any(pool is not None and pool.all_links for pool in pools)
 
+    def link_to(self, host: Host) -> Link | None:
+        """Return a connection to the host, the control connection included."""
+        control = self.control.link
+        if control is not None and control.host is host:
+            return control
+        pools = (session.pools.get(host.key) for session in self.sessions)
+        return next((link for pool in pools if pool is not None and (link := pool.pick())), None)
+
     def _tell(self, host: Host, change: str) -> None:
         if self.observers.host_changed is not None:
             self.observers.host_changed(host, change)
