@@ -159,6 +159,8 @@ CLUSTER: list[Row] = [
     ("overload", "drop", "'wait'"),
     ("orphan_threshold", 0, "it can be"),
     ("prepared_cache_size", 0, "it can be"),
+    ("wait_for_cluster", -1, "cannot be negative"),
+    ("wait_for_cluster", "long", "number of seconds"),
     ("runtime", 5, "event loop"),
     ("contact_point", ["10.0.0.1"], "has no parameter"),
 ]

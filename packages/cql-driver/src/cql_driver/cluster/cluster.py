@@ -96,8 +96,9 @@ class Cluster(ClusterHosts, Configuration):
         """Return a new session, in `keyspace` if one is given (its name as it is, unquoted).
 
         Returns as soon as one node can be used, or, with `wait_for_all_pools`, when every
-        node was tried. Raises `NoHostAvailable` with each node's error when none can; what was
-        opened is closed then, and `connect` can be called again.
+        node was tried. Raises `NoHostAvailable` with each node's error when none can, at once or
+        after ``wait_for_cluster`` seconds; what was opened is closed then, and `connect` can be
+        called again.
         """
         if keyspace is not None:
             checked_name("keyspace", keyspace, "keyspace")

@@ -323,6 +323,7 @@ _DEFAULTS: dict[str, Any] = {
     "overload": Settings.overload,
     "orphan_threshold": Settings.orphan_threshold,
     "prepared_cache_size": Settings.prepared_cache_size,
+    "wait_for_cluster": Settings.wait_for_cluster,
 }
 
 OPTIONS = (

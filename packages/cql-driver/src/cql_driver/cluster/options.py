@@ -38,5 +38,7 @@ class Options(TypedDict, total=False):
     """Unanswered timed-out requests above which a connection is replaced, 1024."""
     prepared_cache_size: int
     """Prepared statements that are remembered, 5000."""
+    wait_for_cluster: float | None
+    """Seconds for which `connect` goes on trying while no node lets it in; None: one try."""
     runtime: Runtime | None
     """An event loop made by the caller, which starts and stops it; for tests."""

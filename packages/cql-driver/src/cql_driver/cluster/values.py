@@ -275,6 +275,7 @@ CHECKS: dict[str, Check] = {
     "control_connection_timeout": _seconds(),
     "metadata_request_timeout": _seconds(),
     "connect_timeout": _seconds(),
+    "wait_for_cluster": _seconds(),
     "idle_heartbeat_interval": _seconds(none=False),
     "idle_heartbeat_timeout": _seconds(none=False),
     "schema_event_refresh_window": _seconds(none=False, negative=True),

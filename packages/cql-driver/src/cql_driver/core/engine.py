@@ -13,16 +13,22 @@ from cql_driver.control import ControlConnection, HostRegistry
 from cql_driver.core.connector import Connector
 from cql_driver.core.execution import Execution
 from cql_driver.core.prepare import Preparer
-from cql_driver.core.procedures import gather, spawn, within
+from cql_driver.core.procedures import gather, sleep, spawn, within
 from cql_driver.core.recovery import Attempt
 from cql_driver.core.sessions import SessionPools
 from cql_driver.core.settings import NEVER, TICK
 from cql_driver.errors import SessionShutdown
-from cql_driver.logs import get_logger
+from cql_driver.logs import get_logger, seldom
 from cql_driver.metadata import Metadata
 from cql_driver.policies import HostDistance
 from cql_driver.query import BatchStatement, BoundStatement
-from cql_protocol.errors import DriverException, OperationTimedOut, PreparedQueryNotFound
+from cql_protocol.errors import (
+    DriverException,
+    NoHostAvailable,
+    OperationTimedOut,
+    PreparedQueryNotFound,
+    UnresolvableContactPoints,
+)
 
 TYPE_CHECKING = False
 
@@ -94,7 +100,7 @@ class Engine:
         Raises `NoHostAvailable` with the error of each contact point; nothing is left then.
         """
         try:
-            await self.control.connect()
+            await self._reach()
             self.balancer.populate(cluster, self.metadata.all_hosts())
             self.populated = True
             self.balancer.check_supported()
@@ -102,6 +108,29 @@ class Engine:
             self.shutdown()
             raise
         self._schedule_heartbeat()
+
+    async def _reach(self) -> None:
+        """Connect; where `wait_for_cluster` says so, try again for that long, if need be.
+
+        A wrong login is tried again too: a node that starts does not know its roles yet.
+        """
+        settings = self.settings
+        until = self.runtime.now() + (settings.wait_for_cluster or 0.0)
+        delays = iter(settings.reconnection_policy.new_schedule())
+        delay = 1.0
+        while True:
+            try:
+                return await self.control.connect()
+            except (NoHostAvailable, UnresolvableContactPoints) as exc:
+                left = until - self.runtime.now()
+                if left <= 0:
+                    raise
+                errors = exc.errors if isinstance(exc, NoHostAvailable) else {"any node": exc}
+                for where, error in errors.items():
+                    text = "No connection to %s yet, trying for %.0f s more: %s"
+                    seldom(log.warning, (id(self), str(error)), text, where, left, error)
+            delay = max(next(delays, delay), TICK)
+            await sleep(self.runtime, min(delay, left))
 
     @property
     def protocol_version(self) -> int:

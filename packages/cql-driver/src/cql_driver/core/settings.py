@@ -91,6 +91,7 @@ class Settings:
     tls: TlsSettings | None = None
     sockopts: Sequence[tuple[Any, ...]] = ()
     connect_timeout: float | None = 5.0
+    wait_for_cluster: float | None = None
     control_connection_timeout: float | None = 2.0
     idle_heartbeat_interval: float = 30.0
     idle_heartbeat_timeout: float = 30.0
