@@ -1,4 +1,4 @@
-"""What the driver knows of a cluster: hosts, tokens, replicas, keyspaces.
+"""What the driver knows of a cluster: hosts, tokens, replicas, and the schema.
 
 `Metadata` is what ``cluster.metadata`` is. The functions for names write them as they can
 stand in a statement.
@@ -11,7 +11,8 @@ from cql_protocol._lazy import lazily
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from cql_driver.metadata.metadata import KeyspaceMetadata, Metadata
+    from cql_driver.metadata.export import RegisteredTableExtension
+    from cql_driver.metadata.metadata import Metadata
     from cql_driver.metadata.replication import (
         EverywhereStrategy,
         LocalStrategy,
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
         replication_strategy,
     )
     from cql_driver.metadata.ring import TokenMap
+    from cql_driver.metadata.schema import (
+        Aggregate,
+        ColumnMetadata,
+        Function,
+        IndexMetadata,
+        KeyspaceMetadata,
+        MaterializedViewMetadata,
+        TableMetadata,
+        TriggerMetadata,
+        UserType,
+    )
     from cql_protocol.identifiers import (
         escape_name,
         is_valid_name,
@@ -34,12 +46,17 @@ else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
-            "cql_driver.metadata.metadata": "KeyspaceMetadata Metadata",
+            "cql_driver.metadata.export": "RegisteredTableExtension",
+            "cql_driver.metadata.metadata": "Metadata",
             "cql_driver.metadata.replication": (
                 "EverywhereStrategy LocalStrategy NetworkTopologyStrategy ReplicationFactor "
                 "ReplicationStrategy SimpleStrategy replication_strategy"
             ),
             "cql_driver.metadata.ring": "TokenMap",
+            "cql_driver.metadata.schema": (
+                "Aggregate ColumnMetadata Function IndexMetadata KeyspaceMetadata "
+                "MaterializedViewMetadata TableMetadata TriggerMetadata UserType"
+            ),
             "cql_protocol.identifiers": (
                 "escape_name is_valid_name protect_name protect_names protect_value"
             ),
@@ -48,19 +65,28 @@ else:
     )
 
 __all__ = [
+    "Aggregate",
     "BytesToken",
+    "ColumnMetadata",
     "EverywhereStrategy",
+    "Function",
+    "IndexMetadata",
     "KeyspaceMetadata",
     "LocalStrategy",
     "MD5Token",
+    "MaterializedViewMetadata",
     "Metadata",
     "Murmur3Token",
     "NetworkTopologyStrategy",
+    "RegisteredTableExtension",
     "ReplicationFactor",
     "ReplicationStrategy",
     "SimpleStrategy",
+    "TableMetadata",
     "Token",
     "TokenMap",
+    "TriggerMetadata",
+    "UserType",
     "escape_name",
     "is_valid_name",
     "protect_name",

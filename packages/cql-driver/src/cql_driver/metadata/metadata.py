@@ -12,40 +12,12 @@ if TYPE_CHECKING:
     from typing import Any
     from uuid import UUID
 
-    from cql_driver.metadata.replication import ReplicationStrategy
     from cql_driver.metadata.ring import ReplicaTable, Ring, TokenMap
+    from cql_driver.metadata.schema import KeyspaceMetadata
     from cql_driver.pools.host import Host
     from cql_protocol.tokens import Token
 
-__all__ = ["KeyspaceMetadata", "Metadata"]
-
-
-class KeyspaceMetadata:
-    """A keyspace: its name and how it is replicated.
-
-    `replication_strategy` is None when `strategy_class` is.
-    """
-
-    name: str
-    durable_writes: bool = True
-    """Whether writes go through the commit log."""
-    replication_strategy: ReplicationStrategy | None = None
-
-    def __init__(
-        self,
-        name: str,
-        durable_writes: bool,
-        strategy_class: str | None,
-        strategy_options: Mapping[str, Any] | None,
-    ) -> None:
-        from cql_driver.metadata.replication import ReplicationStrategy
-
-        self.name = name
-        self.durable_writes = durable_writes
-        self.replication_strategy = ReplicationStrategy.create(strategy_class, strategy_options)
-
-    def __repr__(self) -> str:
-        return f"<KeyspaceMetadata {self.name} {self.replication_strategy!r}>"
+__all__ = ["Metadata"]
 
 
 class _Snapshot:
@@ -212,6 +184,14 @@ class Metadata:
         snapshot = self._snapshot
         table = snapshot.tables.get(keyspace)
         return table is not None and 0 < table.replica_count < len(snapshot.by_endpoint)
+
+    def export_schema_as_string(self) -> str:
+        """Return the statements that create all keyspaces with what is in them, formatted.
+
+        What was not loaded yet is asked of the server, as by `KeyspaceMetadata.tables`.
+        """
+        keyspaces = sorted(self._snapshot.keyspaces.items())
+        return "\n\n".join([keyspace.export_as_string() for _, keyspace in keyspaces])
 
     # --- writing: on the loop ----------------------------------------------------------------
 
