@@ -1,0 +1,90 @@
+"""Rules: a condition and a reaction, in the order in which they are asked."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.proxy.conditions import Condition
+    from tests.proxy.frames import Frame
+    from tests.proxy.reactions import Reaction
+
+__all__ = ["Rule", "Rules"]
+
+
+class Rule:
+    """What happens (`reaction`) to frames for which `condition` holds, at most `times` times.
+
+    `used` counts them and `frames` holds the last hundred. As a context manager it ends with
+    the block.
+    """
+
+    def __init__(
+        self, condition: Condition, reaction: Reaction, *, response: bool, times: int | None
+    ) -> None:
+        self.condition = condition
+        self.reaction = reaction
+        self.response = response
+        self.times = times
+        self.used = 0
+        self.frames: list[Frame] = []
+        self.active = True
+        self._changed = threading.Condition()
+
+    def takes(self, frame: Frame) -> bool:
+        """Say whether it is about this frame, and count it."""
+        if not self.active or not self.condition(frame):
+            return False
+        with self._changed:
+            self.used += 1
+            self.frames = [*self.frames[-99:], frame]
+            if self.used == self.times:
+                self.active = False
+            self._changed.notify_all()
+        return True
+
+    def wait(self, used: int = 1, timeout: float = 30.0) -> None:
+        """Wait until it was used so many times."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.used >= used, timeout):
+                raise AssertionError(
+                    f"a rule was used {self.used} times, not {used}, within {timeout:g} s"
+                )
+
+    def end(self) -> None:
+        """Take no more frames."""
+        self.active = False
+
+    def __enter__(self) -> Rule:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.end()
+
+
+class Rules:
+    """The rules of a proxy; the first that takes a frame decides on it."""
+
+    def __init__(self) -> None:
+        # Replaced as a whole, since the proxy's thread reads while others add.
+        self._rules: Sequence[Rule] = ()
+
+    def add(self, rule: Rule) -> None:
+        """Add a rule behind those that are there."""
+        self._rules = (*[r for r in self._rules if r.active], rule)
+
+    def clear(self) -> None:
+        """End all rules."""
+        rules, self._rules = self._rules, ()
+        for rule in rules:
+            rule.end()
+
+    def find(self, frame: Frame) -> Rule | None:
+        """Return the rule that takes a frame, if any does."""
+        for rule in self._rules:
+            if rule.response is frame.response and rule.takes(frame):
+                return rule
+        return None
