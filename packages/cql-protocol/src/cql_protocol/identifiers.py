@@ -15,6 +15,7 @@ __all__ = [
     "RESERVED_WORDS",
     "escape_name",
     "is_valid_name",
+    "maybe_escape_name",
     "protect_name",
     "protect_names",
     "protect_type_name",
@@ -85,6 +86,10 @@ def protect_name(name: str) -> str:
         ('users', '"Users"', '"table"')
     """
     return name if is_valid_name(name) else escape_name(name)
+
+
+maybe_escape_name = protect_name
+"""The other name that drivers have for it."""
 
 
 def protect_type_name(name: str) -> str:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cql_protocol.identifiers import (
         escape_name,
         is_valid_name,
+        maybe_escape_name,
         protect_name,
         protect_names,
         protect_value,
@@ -58,7 +59,8 @@ else:
                 "MaterializedViewMetadata TableMetadata TriggerMetadata UserType"
             ),
             "cql_protocol.identifiers": (
-                "escape_name is_valid_name protect_name protect_names protect_value"
+                "escape_name is_valid_name maybe_escape_name protect_name protect_names "
+                "protect_value"
             ),
             "cql_protocol.tokens": "BytesToken MD5Token Murmur3Token Token",
         },
@@ -89,6 +91,7 @@ __all__ = [
     "UserType",
     "escape_name",
     "is_valid_name",
+    "maybe_escape_name",
     "protect_name",
     "protect_names",
     "protect_value",
