@@ -30,7 +30,7 @@ help:
 	@echo "make fix     mend what the linter and the formatter can mend"
 	@echo "make demo    start a Cassandra node and show the driver on it; ARGS='--rows 30000' is shorter"
 	@echo "make fuzz    feed the decoders random bytes; ARGS goes to the fuzzer"
-	@echo "make soak    200 threads on three nodes that die and return; ARGS='--seconds N'"
+	@echo "make soak    ten minutes at full speed on three nodes that fail; ARGS='--seconds N'"
 	@echo "make bench   measure the codec's kernels; ARGS=requests, start or memory measures the driver"
 	@echo "make build   build the wheel and the source archive of each package into dist/"
 	@echo "make clean   remove what the other targets made"
