@@ -7,6 +7,8 @@ is told in the log and in the export, and takes nothing else with it.
 
 from __future__ import annotations
 
+import re
+
 from cql_driver.logs import get_logger
 from cql_driver.metadata.schema import (
     Aggregate,
@@ -20,6 +22,8 @@ from cql_driver.metadata.schema import (
     UserType,
 )
 from cql_protocol.identifiers import protect_name, quote_text
+from cql_protocol.types.parse_cql import parse_cql_type
+from cql_protocol.types.tables import TYPES_BY_NAME
 
 TYPE_CHECKING = False
 
@@ -153,14 +157,13 @@ class _Reader:
         others = []
         for row in self.by_table.get(("columns", owner.name), ()):
             name, kind = row["column_name"], row["kind"]
-            column = ColumnMetadata(
-                owner,
-                name,
-                row["type"],
-                kind == "static",
-                row.get("clustering_order") == "desc",
-                _mask(masks[name]) if name in masks else None,
-            )
+            is_reversed = row.get("clustering_order") == "desc"
+            column = ColumnMetadata(owner, name, row["type"], kind == "static", is_reversed)
+            if name in masks:
+                try:
+                    column.mask = _mask(masks[name])
+                except Exception as exc:  # noqa: BLE001 - what a server tells may be anything
+                    owner.problem = self.doubt(f"the mask of {owner.name}.{name}", exc)
             if kind in keys:
                 keys[kind].append((row["position"], column))
             else:
@@ -241,7 +244,7 @@ def _hide_thrift(table: TableMetadata, dynamic: bool) -> None:
             column.is_static = False
 
 
-_QUOTED = ("text", "ascii", "varchar", "inet", "date", "time", "timestamp")
+_QUOTED = ("text", "ascii", "inet", "date", "time", "timestamp")
 
 
 def _mask(row: Row) -> str:
@@ -260,6 +263,22 @@ def _mask(row: Row) -> str:
 
 
 def _literal(kind: str, value: str) -> str:
+    """Return the CQL of a value that is given in the server's own form."""
+    kind = kind[7:-1] if kind.startswith("frozen<") else kind
+    outer = kind.partition("<")[0]
     if kind in _QUOTED:
         return quote_text(value)
-    return f"0x{value}" if kind == "blob" else value
+    if kind == "blob":
+        return f"0x{value}"
+    if kind in TYPES_BY_NAME or outer == "vector":
+        return value
+    found: Any = parse_cql_type(kind)
+    if outer != "tuple":
+        from cql_protocol.literals import typed_literal
+
+        return typed_literal(found, found.decode(bytes.fromhex(value)))
+    parts = [
+        "null" if part == "@" else _literal(str(element), re.sub(r"\\([:@])", r"\1", part))
+        for element, part in zip(found.elements, re.split(r"(?<!\\):", value), strict=False)
+    ]
+    return f"({', '.join(parts)})"

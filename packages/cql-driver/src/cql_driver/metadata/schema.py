@@ -33,10 +33,15 @@ __all__ = [
 ]
 
 
-class _Entity:
-    """Base of what has a statement that creates it."""
-
+class _Named:
     name: str
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+class _Entity(_Named):
+    """Base of what has a statement that creates it."""
 
     def as_cql_query(self, formatted: bool = False) -> str:
         """Return the statement that creates this, without what belongs to it and the semicolon.
@@ -59,7 +64,7 @@ class _Entity:
         return script(self)
 
 
-class ColumnMetadata:
+class ColumnMetadata(_Named):
     """A column of a table or view."""
 
     table: TableMetadata | MaterializedViewMetadata
@@ -88,9 +93,6 @@ class ColumnMetadata:
         self.is_static = is_static
         self.is_reversed = is_reversed
         self.mask = mask
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.cql_type}"
 
 
 class IndexMetadata(_Entity):
@@ -212,9 +214,7 @@ class TableMetadata(_Relation):
         copy.columns = columns
         copy.partition_key = [columns[column.name] for column in self.partition_key]
         copy.clustering_key = [columns[column.name] for column in self.clustering_key]
-        copy.triggers = {
-            name: _copy(trigger, table=copy) for name, trigger in self.triggers.items()
-        }
+        copy.triggers = {key: _copy(found, table=copy) for key, found in self.triggers.items()}
         return copy
 
 
@@ -494,6 +494,6 @@ def _same(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, list):
         return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, _Entity | ColumnMetadata):
+    if isinstance(one, _Named):
         return same_schema(one, other)
     return bool(one == other)
