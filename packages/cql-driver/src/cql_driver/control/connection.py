@@ -255,6 +255,11 @@ class ControlConnection:
 
     # --- refreshing --------------------------------------------------------------------------
 
+    def doubt_nodes(self) -> None:
+        """A node went or came back: it may have left, moved or been replaced, and nobody told."""
+        if self.link is not None:  # else a new one asks for everything
+            self._events.doubt_nodes()
+
     async def refresh_nodes(self, force_token_rebuild: bool = False) -> None:
         """Ask for the nodes anew, and take over what changed.
 

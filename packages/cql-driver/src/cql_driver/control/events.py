@@ -147,8 +147,7 @@ class EventHandler:
         if engine.closed:
             return
         if isinstance(event, TopologyChange):
-            if settings.topology_event_refresh_window >= 0:
-                self._nodes.trigger(settings.topology_event_refresh_window)
+            self.doubt_nodes()
         elif isinstance(event, StatusChange):
             if settings.status_event_refresh_window >= 0:
                 self._status_changed(event)
@@ -156,6 +155,12 @@ class EventHandler:
             of_keyspace = event.target == "KEYSPACE"
             if of_keyspace and settings.schema_event_refresh_window >= 0:
                 self._keyspaces.trigger(settings.schema_event_refresh_window)
+
+    def doubt_nodes(self) -> None:
+        """Look at the nodes soon, unless their events are disabled."""
+        window = self._engine.settings.topology_event_refresh_window
+        if window >= 0:
+            self._nodes.trigger(window)
 
     def cancel(self) -> None:
         """Forget what was to be done."""

@@ -186,6 +186,7 @@ class HostRegistry:
         if not first:
             log.info("Host %s is up", host)
             self._engine.host_up(host)
+            self._engine.control.doubt_nodes()
 
     def mark_down(self, host: Host, reason: str) -> None:
         """Hold a host to be down until somebody reaches it."""

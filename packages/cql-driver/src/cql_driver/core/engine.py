@@ -358,7 +358,10 @@ class Engine:
 
     def _convict(self, host: Host, error: BaseException, left: Iterable[Link]) -> None:
         """Hold a host to be down when it fails and no connection to it lives."""
-        if not left and not self.has_connections(host) and host.signal_connection_failure(error):
+        if left or self.has_connections(host):
+            return
+        self.control.doubt_nodes()
+        if host.signal_connection_failure(error):
             self.hosts.mark_down(host, str(error))
 
     def orphaned(self, link: Link) -> None:
