@@ -105,6 +105,7 @@ TABLES = {
     "system.peers": [*PEER_COLUMNS, "rpc_address"],
     "system.peers_v2": [*PEER_COLUMNS, "peer_port", "native_address", "native_port"],
     "system_schema.keyspaces": ["keyspace_name", "durable_writes", "replication"],
+    "system_virtual_schema.keyspaces": ["keyspace_name"],
 }
 
 
@@ -137,6 +138,10 @@ class Nodes:
                 {"keyspace_name": name, "durable_writes": True, "replication": options}
                 for name, options in self.keyspaces.items()
             ]
+        elif table == "system_virtual_schema.keyspaces":
+            if not self.has_v2:
+                return InvalidRequest("keyspace system_virtual_schema does not exist")
+            records = [{"keyspace_name": "system_views"}]
         elif table == "system.local":
             records = [asked.record()]
         else:
@@ -247,6 +252,16 @@ class Backoff:
             yield 4.0
 
 
+class StandInPreparer:
+    """Notes what changes of the schema it is told of."""
+
+    def __init__(self) -> None:
+        self.changes: list[Any] = []
+
+    def schema_changed(self, change: Any) -> None:
+        self.changes.append(change)
+
+
 class StandInEngine:
     """What the control side needs of an engine. `calls` are the hooks it called, in order."""
 
@@ -263,6 +278,7 @@ class StandInEngine:
         )
         self.connector = StandInConnector(self)
         self.metadata = Metadata()
+        self.preparer = StandInPreparer()
         self.hosts = HostRegistry(self)  # type: ignore[arg-type]
         self.control = ControlConnection(self)  # type: ignore[arg-type]
         self.sessions: set[Any] = {"a session"}

@@ -26,7 +26,12 @@ def test_connecting_learns_everything() -> None:
     engine.run(engine.control.connect())
     link = engine.link
     assert link.registered == ["TOPOLOGY_CHANGE", "STATUS_CHANGE", "SCHEMA_CHANGE"]
-    assert sorted(link.tables()) == ["system.local", "system.peers_v2", "system_schema.keyspaces"]
+    assert sorted(link.tables()) == [
+        "system.local",
+        "system.peers_v2",
+        "system_schema.keyspaces",
+        "system_virtual_schema.keyspaces",
+    ]
     assert engine.addresses() == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
     assert engine.calls == [("added", f"10.0.0.{n}") for n in (1, 2, 3)]
     assert [host.address for host in engine.metadata.replicas("ks", 150)] == [
@@ -303,9 +308,9 @@ def test_refreshing_the_keyspaces() -> None:
     engine = StandInEngine(1, 2, 3)
     engine.connect()
     engine.nodes.keyspaces = {"ks": simple(1), "odd": {"class": "com.example.Mine"}}
-    engine.run(engine.control.refresh_keyspaces())
+    engine.run(engine.control.schema.refresh({}))
     assert [host.address for host in engine.metadata.replicas("ks", 150)] == ["10.0.0.2"]
-    assert set(engine.metadata.keyspaces) == {"ks", "odd"}
+    assert set(engine.metadata.keyspaces) == {"ks", "odd", "system_views"}
     assert engine.metadata.replicas("odd", 150) == ()
 
 
@@ -318,7 +323,7 @@ def test_refreshes_take_turns() -> None:
     engine.world.run_until(refreshes[2])
     assert engine.count("system.local") == 3
     assert refreshes[0].error is None
-    engine.run(engine.control.refresh_keyspaces())
+    engine.run(engine.control.refresh_nodes())
 
 
 def test_refreshing_without_a_connection_fails_at_once() -> None:

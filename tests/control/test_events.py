@@ -148,7 +148,7 @@ def test_negative_windows_switch_events_off() -> None:
         engine.tell(event)
     engine.world.run_for(20)
     assert engine.calls == []
-    assert len(engine.link.asked) == 3
+    assert len(engine.link.asked) == 4
 
 
 def test_an_event_of_an_unknown_type_is_passed_over() -> None:

@@ -15,6 +15,7 @@ from cql_driver.cluster.profiles import (
     checked_profile,
     checked_timeout,
 )
+from cql_driver.cluster.schema import ClusterSchema
 from cql_driver.cluster.session import Session
 from cql_driver.cluster.values import checked_name
 from cql_driver.errors import (
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Cluster"]
 
 
-class Cluster(ClusterHosts, Configuration):
+class Cluster(ClusterSchema, ClusterHosts, Configuration):
     """A cluster of Cassandra or ScyllaDB nodes, and how to talk to it.
 
     Making one does nothing but check its parameters (`Configuration` describes them);
@@ -131,6 +132,7 @@ class Cluster(ClusterHosts, Configuration):
             engine = Engine(
                 runtime, self.make_settings(), self.metadata, self.profile_manager, observers
             )
+            engine.control.schema.listeners = self._schema_listeners
             # Policies ask the cluster for its metadata; it must not live by them alone.
             runtime.run(engine.connect(self))
         except BaseException:
@@ -297,12 +299,14 @@ class Cluster(ClusterHosts, Configuration):
         """Have values of a user type read as, and written from, objects of `klass`.
 
         It is made with the fields as keywords, and its attributes are read by the fields' names.
+        Raises `UserTypeDoesNotExist` when the cluster is connected and has no such type.
         """
         checked_name("keyspace", keyspace, "keyspace")
         checked_name("user_type", user_type, "user type")
         checked = klass
         if not callable(checked):
             raise InvalidArgumentType(f"klass={klass!r} cannot be called to make an object")
+        self._check_user_type(keyspace, user_type)
         with self._lock:
             self._user_types[keyspace, user_type] = klass
             self.read_options = ReadOptions(udt_classes=self._user_types)

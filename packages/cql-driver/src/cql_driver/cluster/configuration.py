@@ -84,7 +84,8 @@ class Configuration:
     - `schema_event_refresh_window` 2, `topology_event_refresh_window` 10,
       `status_event_refresh_window` 2: events are answered after a random part of that
       time, so that many clients do not ask at once; negative: not at all
-    - `schema_metadata_enabled`, `token_metadata_enabled`: may be changed later
+    - `schema_metadata_enabled`, `token_metadata_enabled`: may be changed later; what is in a
+      keyspace is fetched when it is first looked at (`eager_schema`: before)
     - `allow_control_connection_query_fallback`: see `ControlConnectionQueryFallback`
 
     `Options` lists more, by keyword. Raises `InvalidArgument` and `InvalidArgumentType`,
@@ -211,6 +212,10 @@ class Configuration:
         object.__setattr__(self, name, value)
         if self._settings is not None and hasattr(Settings, name):
             setattr(self._settings, name, value)
+            self._setting_changed(name)
+
+    def _setting_changed(self, name: str) -> None:
+        """Go by what was set while connected, where the engine does not by itself."""
 
     # --- profiles, or the older attributes -------------------------------------------------------
 
@@ -322,6 +327,8 @@ _DEFAULTS: dict[str, Any] = {
     "max_waiting_requests": Settings.max_waiting_requests,
     "overload": Settings.overload,
     "orphan_threshold": Settings.orphan_threshold,
+    "eager_schema": Settings.eager_schema,
+    "schema_keyspaces": Settings.schema_keyspaces,
     "prepared_cache_size": Settings.prepared_cache_size,
     "wait_for_cluster": Settings.wait_for_cluster,
 }

@@ -36,6 +36,10 @@ class Options(TypedDict, total=False):
     """``"wait"``, or ``"raise"`` to have `ClientOverloaded` at once when all are full."""
     orphan_threshold: int
     """Unanswered timed-out requests above which a connection is replaced, 1024."""
+    eager_schema: bool
+    """Fetch what is in all keyspaces when connecting, and follow it."""
+    schema_keyspaces: Sequence[str] | None
+    """The names of those that `eager_schema` and schema listeners are about; None: all."""
     prepared_cache_size: int
     """Prepared statements that are remembered, 5000."""
     wait_for_cluster: float | None

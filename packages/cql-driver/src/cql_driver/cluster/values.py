@@ -238,6 +238,14 @@ def _observers(name: str, value: Any) -> tuple[Any, ...]:
     return found
 
 
+def _names(name: str, value: Any) -> frozenset[str] | None:
+    if value is None:
+        return None
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        raise InvalidArgumentType(f"{name}={value!r}: give a list of names of keyspaces")
+    return frozenset(checked_name(f"an item of {name}", each, "keyspace") for each in value)
+
+
 def _reactor(name: str, value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or not value):
         raise InvalidArgumentType(
@@ -264,6 +272,8 @@ CHECKS: dict[str, Check] = {
     "metrics_enabled": checked_bool,
     "schema_metadata_enabled": checked_bool,
     "token_metadata_enabled": checked_bool,
+    "eager_schema": checked_bool,
+    "schema_keyspaces": _names,
     "prepare_on_all_hosts": checked_bool,
     "reprepare_on_up": checked_bool,
     "allow_beta_protocol_version": checked_bool,

@@ -6,10 +6,10 @@ from cql_driver.connection import DefaultEndPoint, DefaultEndPointFactory
 from cql_driver.control import rows as tables
 from cql_driver.control.events import EventHandler, Turns, run_in_background
 from cql_driver.control.rows import Topology, agree_on_schema, ask, read_topology, rows_of
+from cql_driver.control.schema import SchemaKeeper
 from cql_driver.core.procedures import gather, sleep, spawn
 from cql_driver.errors import ConnectionShutdown, no_host
 from cql_driver.logs import get_logger, seldom
-from cql_driver.metadata import KeyspaceMetadata
 from cql_protocol.errors import (
     RequestExecutionException,
     RequestValidationException,
@@ -57,11 +57,13 @@ class ControlConnection:
         "_told",
         "_without_v2",
         "link",
+        "schema",
     )
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.link: Link | None = None
+        self.schema = SchemaKeeper(engine)
         self._events = EventHandler(engine)
         self._refreshing = Turns()
         self._connecting: Procedure[Any] | None = None
@@ -171,7 +173,7 @@ class ControlConnection:
         topology, keyspaces = await gather(
             [
                 spawn(engine.runtime, self._ask_topology(link)),
-                spawn(engine.runtime, self._ask_keyspaces(link)),
+                spawn(engine.runtime, self.schema.ask_keyspaces(link)),
             ]
         )
         for answer in (topology, keyspaces):
@@ -183,7 +185,7 @@ class ControlConnection:
         link.on_closed = self._link_closed
         link.on_event = self._events.handle
         # Keyspaces first: who is told of a host may ask for its replicas.
-        engine.metadata.set_keyspaces(keyspaces)
+        self.schema.connected(keyspaces)
         self._apply(topology, link)
         log.debug("control connection to %s", link.endpoint)
         for event in early:
@@ -245,6 +247,7 @@ class ControlConnection:
     def shutdown(self) -> None:
         """Close the connection and stop all that goes on. May be called again."""
         self._events.cancel()
+        self.schema.cancel()
         connecting, self._connecting = self._connecting, None
         links, self.link = (self.link, self._opening), None
         for link in links:
@@ -268,21 +271,10 @@ class ControlConnection:
         """
         await self._refreshing.take()
         try:
-            link = self._connected()
+            link = self.connected_link()
             topology = await self._ask_topology(link)
             if link is self.link:
                 self._apply(topology, link, force_token_rebuild)
-        finally:
-            self._refreshing.give()
-
-    async def refresh_keyspaces(self) -> None:
-        """Ask for the keyspaces and their replication anew. Raises as `refresh_nodes` does."""
-        await self._refreshing.take()
-        try:
-            link = self._connected()
-            keyspaces = await self._ask_keyspaces(link)
-            if link is self.link:
-                self._engine.metadata.set_keyspaces(keyspaces)
         finally:
             self._refreshing.give()
 
@@ -304,7 +296,8 @@ class ControlConnection:
             return True
         return await agree_on_schema(self._engine, connection, wait_time, within)
 
-    def _connected(self) -> Link:
+    def connected_link(self) -> Link:
+        """Return its connection; raise `ConnectionShutdown` while there is none."""
         if self.link is None:
             raise ConnectionShutdown(
                 "there is no control connection at the moment; it is being made anew"
@@ -341,24 +334,6 @@ class ControlConnection:
                 self._without_v2 = link
         text = tables.PEERS if tokens else tables.PEERS_WITHOUT_TOKENS
         return rows_of(await ask(link, text, settings), link)
-
-    async def _ask_keyspaces(self, link: Link) -> dict[str, KeyspaceMetadata]:
-        engine = self._engine
-        try:
-            rows = rows_of(await ask(link, tables.KEYSPACES, engine.settings), link)
-        except RequestValidationException as exc:
-            log.warning("Requests cannot be routed to replicas: keyspaces are not told: %s", exc)
-            return dict(engine.metadata.keyspaces)
-        found = {}
-        for row in rows:
-            options = row["replication"] or {}
-            found[row["keyspace_name"]] = KeyspaceMetadata(
-                row["keyspace_name"],
-                row["durable_writes"] is not False,
-                options.get("class"),
-                options,
-            )
-        return found
 
     def _apply(self, topology: Topology, link: Link, force: bool = False) -> None:
         for problem in topology.problems:

@@ -121,12 +121,11 @@ class EventHandler:
     host says otherwise; UP after a while, since a node says so before it takes connections.
     """
 
-    __slots__ = ("_engine", "_keyspaces", "_nodes", "_up")
+    __slots__ = ("_engine", "_nodes", "_up")
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._nodes = Debounced(engine.runtime, self._refresh_nodes)
-        self._keyspaces = Debounced(engine.runtime, self._refresh_keyspaces)
         self._up: dict[int, Debounced] = {}
         """By `Host.key`: hosts that are said to be up."""
 
@@ -151,10 +150,8 @@ class EventHandler:
         elif isinstance(event, StatusChange):
             if settings.status_event_refresh_window >= 0:
                 self._status_changed(event)
-        elif isinstance(event, SchemaChange):
-            of_keyspace = event.target == "KEYSPACE"
-            if of_keyspace and settings.schema_event_refresh_window >= 0:
-                self._keyspaces.trigger(settings.schema_event_refresh_window)
+        elif isinstance(event, SchemaChange) and settings.schema_event_refresh_window >= 0:
+            engine.control.schema.changed(event)
 
     def doubt_nodes(self) -> None:
         """Look at the nodes soon, unless their events are disabled."""
@@ -165,7 +162,6 @@ class EventHandler:
     def cancel(self) -> None:
         """Forget what was to be done."""
         self._nodes.cancel()
-        self._keyspaces.cancel()
         while self._up:
             self._up.popitem()[1].cancel()
 
@@ -196,12 +192,6 @@ class EventHandler:
         waiting.trigger(window)
 
     def _refresh_nodes(self) -> None:
-        self._refresh(self._engine.control.refresh_nodes(), "Refreshing the nodes")
-
-    def _refresh_keyspaces(self) -> None:
-        self._refresh(self._engine.control.refresh_keyspaces(), "Refreshing the keyspaces")
-
-    def _refresh(self, coroutine: Coroutine[Any, Any, None], what: str) -> None:
         control = self._engine.control
 
         def ended(procedure: Pending[Any]) -> None:
@@ -209,4 +199,6 @@ class EventHandler:
             if procedure.error is not None:
                 control.reconnect()
 
-        run_in_background(self._engine, coroutine, what).add_done_callback(ended)
+        coroutine = control.refresh_nodes()
+        refreshing = run_in_background(self._engine, coroutine, "Refreshing the nodes")
+        refreshing.add_done_callback(ended)

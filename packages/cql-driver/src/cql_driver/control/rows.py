@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cql_driver.core.link import Link
     from cql_driver.core.settings import Settings
     from cql_driver.pools.host import Host
-    from cql_protocol.messages import Response
+    from cql_protocol.messages import QueryParameters, Response
 
 __all__ = [
     "NodeInfo",
@@ -59,13 +59,16 @@ PEERS_V2_WITHOUT_TOKENS = (
 )
 LOCAL_VERSION = "SELECT host_id, schema_version FROM system.local WHERE key='local'"
 PEER_VERSIONS = "SELECT peer, host_id, schema_version FROM system.peers"
-KEYSPACES = "SELECT keyspace_name, durable_writes, replication FROM system_schema.keyspaces"
 
 _OPTIONS = ReadOptions(inet_text=True)
 
 
 def ask(
-    link: Link, text: str, settings: Settings, timeout: float | None = None
+    link: Link,
+    text: str,
+    settings: Settings,
+    timeout: float | None = None,
+    parameters: QueryParameters | None = None,
 ) -> Pending[Response]:
     """Send a query; `timeout` (in seconds) can only shorten ``control_connection_timeout``.
 
@@ -77,7 +80,7 @@ def ask(
     within = settings.metadata_request_timeout
     if within and link.features.sharding is not None:
         text = f"{text} USING TIMEOUT {max(1, round(within * 1000))}ms"
-    return link.request(Query(text), limit)
+    return link.request(Query(text, parameters), limit)
 
 
 def rows_of(answer: Response, link: Link) -> list[Row]:

@@ -104,6 +104,7 @@ class Engine:
             self.balancer.populate(cluster, self.metadata.all_hosts())
             self.populated = True
             self.balancer.check_supported()
+            await self.control.schema.begin()
         except BaseException:
             self.shutdown()
             raise
@@ -396,15 +397,16 @@ class Engine:
         assert isinstance(error, PreparedQueryNotFound)
         statement = execution.statement
         if isinstance(statement, BoundStatement):
-            states = [statement.prepared_statement.state]
+            bound = {statement.prepared_statement.state: statement.snapshot}
         elif isinstance(statement, BatchStatement):
             # A node that forgot one has forgotten all, and tells of one at a time.
             states = [prepared.state for prepared in statement.prepared_statements()]
+            bound = {state: state.snapshot for state in states}
         else:
-            states = []
-        if not states or link.host is None:
+            bound = {}
+        if not bound or link.host is None:
             raise error
-        await self.preparer.reprepare(link, link.host, dict.fromkeys(states))
+        await self.preparer.reprepare(link, link.host, bound)
         if isinstance(statement, BoundStatement):
             execution.message.snapshot = statement.prepared_statement.state.snapshot  # type: ignore[attr-defined]
 
@@ -418,8 +420,7 @@ class Engine:
         """
         agreed = await self.control.wait_for_schema_agreement(connection=link)
         execution.details().agreed = agreed
-        if change.target == "KEYSPACE":
-            await self.control.refresh_keyspaces()
+        await self.control.schema.follow(change)
 
 
 def _sweep(engine: weakref.ref[Engine]) -> None:

@@ -20,6 +20,7 @@ from cql_driver.query.prepared import PreparedState
 from cql_driver.query.snapshot import Snapshot
 from cql_protocol.errors import (
     DriverException,
+    InvalidRequest,
     RequestValidationException,
     StreamsExhausted,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from cql_driver.core.link import Link
     from cql_driver.core.sessions import SessionPools
     from cql_driver.pools.host import Host
+    from cql_protocol.messages import SchemaChange
 
     Key = tuple[str | None, str]
 
@@ -44,6 +46,10 @@ log = get_logger("cql_driver.prepare")
 
 _WINDOW = 64
 """PREPAREs that are sent to one connection at a time."""
+_WITH_KEYSPACE = 5
+"""The first version of the protocol whose PREPARE can name a keyspace."""
+_WITH_KEY = 4
+"""The first version of the protocol whose answers tell the partition key."""
 
 
 class PreparedCache:
@@ -112,7 +118,7 @@ class Preparer:
             patience = self.engine.settings.connect_timeout
         key = (keyspace if keyspace is not None else session.keyspace, query)
         known = self.cache.get(key)
-        if known is not None and custom_payload is None:
+        if known is not None and known.renew is None and custom_payload is None:
             return known
         arguments = (session, key, keyspace, patience, plan, custom_payload)
         # Whoever sends a payload wants the server to see it, so that is not shared.
@@ -197,19 +203,27 @@ class Preparer:
             if link.closed and not isinstance(exc, OF_THE_HOST):
                 raise ConnectionShutdown(str(exc), link.endpoint) from exc
             raise
-        state = self._remember(key, answer, link)
+        state = await self._remember(key, answer, link)
         self._hosts.setdefault(host.key, set()).add(state.snapshot.query_id)
         if self.engine.settings.prepare_on_all_hosts:
             spawn(self.engine.runtime, self._on_other_hosts(session, state, host))
         return state
 
-    def _read(self, answer: Any, link: Link) -> Snapshot:
+    async def _read(self, answer: Any, link: Link) -> Snapshot:
         if not isinstance(answer, PreparedResult):
             raise ProtocolError(f"PREPARE was answered by {answer!r}", link.endpoint)
-        return Snapshot.of(answer, self.engine.metadata)
+        columns = answer.metadata.columns
+        if columns and not answer.metadata.pk_indexes and link.dialect.version < _WITH_KEY:
+            try:
+                await self.engine.control.schema.load([columns[0].keyspace_name])
+            except DriverException as exc:
+                log.debug("the partition key of %s is not known: %s", columns[0].table_name, exc)
+            else:
+                return Snapshot.of(answer, self.engine.metadata)
+        return Snapshot.of(answer)
 
-    def _remember(self, key: Key, answer: Any, link: Link) -> PreparedState:
-        snapshot = self._read(answer, link)
+    async def _remember(self, key: Key, answer: Any, link: Link) -> PreparedState:
+        snapshot = await self._read(answer, link)
         known = self.cache.get(key)
         if known is not None:
             known.replace(snapshot)
@@ -266,7 +280,7 @@ class Preparer:
         except BaseException:
             self._hosts.get(host.key, set()).discard(state.snapshot.query_id)
             raise
-        snapshot = self._read(answer, link)
+        snapshot = await self._read(answer, link)
         if snapshot.query_id != state.snapshot.query_id:
             raise DriverException(
                 f"{host} prepared {state.query!r} under another id than the cluster did before "
@@ -275,7 +289,56 @@ class Preparer:
             )
         state.replace(snapshot)
 
-    async def reprepare(self, link: Link, host: Host, states: Iterable[PreparedState]) -> None:
-        """Prepare statements again on a node that has forgotten them."""
-        for state in states:
+    def schema_changed(self, change: SchemaChange) -> None:
+        """Have statements that read what changed be prepared anew before they are used again."""
+        keyspace, name = change.keyspace, change.name or ""
+        for state in self.cache.states():
+            snapshot = state.snapshot
+            if change.target in ("FUNCTION", "AGGREGATE"):
+                concerned = name.lower() in state.query.lower()
+            else:
+                concerned = keyspace in (snapshot.keyspace, state.keyspace)
+            if change.target == "TABLE":
+                concerned = concerned and snapshot.table == name
+            elif change.target == "TYPE":
+                columns = (*snapshot.columns, *(snapshot.result_columns or ()))
+                concerned = concerned and any(name in column.type.name for column in columns)
+            if concerned:
+                state.renew = self._renew
+
+    def _renew(self, state: PreparedState) -> None:
+        """Prepare anew in the thread of a user; if that fails, the next request will tell why."""
+        runtime = self.engine.runtime
+        if self.engine.closed is None and (runtime.reentrant or not runtime.in_loop()):
+            try:
+                runtime.run(self._anew(state))
+            except DriverException as exc:
+                log.debug("preparing %r anew failed: %s", state.query, exc)
+
+    async def _anew(self, state: PreparedState) -> None:
+        engine = self.engine
+        for session in list(engine.sessions):
+            keyspace = state.keyspace if engine.protocol_version >= _WITH_KEYSPACE else None
+            if keyspace is not None or state.keyspace == session.keyspace:
+                plan = engine.query_plan()
+                found = await self.prepare(session, state.query, keyspace, None, plan)
+                if found is not state:  # it is not in the cache any more
+                    state.replace(found.snapshot)
+                return
+
+    async def reprepare(
+        self, link: Link, host: Host, bound: Mapping[PreparedState, Snapshot]
+    ) -> None:
+        """Prepare statements again on a node that has forgotten them; `bound` is how they were.
+
+        Raises `InvalidRequest` when values that were bound before are of other types now.
+        """
+        for state, before in bound.items():
             await self._again(link, host, state)
+            for old, new in zip(before.columns, state.snapshot.columns, strict=False):
+                # A user type with one field more has the same name, and takes the same values.
+                if (old.name, old.type.name) != (new.name, new.type.name):
+                    raise InvalidRequest(
+                        f"the values of {state.query!r} were bound when {old.name} was "
+                        f"{old.type.name}; now it is {new.name} {new.type.name}: bind them anew"
+                    )

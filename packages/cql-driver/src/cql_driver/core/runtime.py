@@ -89,6 +89,9 @@ class Runtime:
 
     name = "?"
 
+    reentrant = False
+    """Whether a thread that holds the loop may wait for something nevertheless."""
+
     unattended = 0
     """Requests in flight that no thread waits for. Who makes them counts, on the loop; a loop
     that its callers drive has somebody else drive it while this is not 0."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from typing import Any
 
     from cql_driver.core.observers import Observer
@@ -100,6 +100,8 @@ class Settings:
     topology_event_refresh_window: float = 10.0
     status_event_refresh_window: float = 2.0
     schema_metadata_enabled: bool = True
+    eager_schema: bool = False
+    schema_keyspaces: Collection[str] | None = None
     token_metadata_enabled: bool = True
     schema_metadata_page_size: int = 1000
     metadata_request_timeout: float | None = None

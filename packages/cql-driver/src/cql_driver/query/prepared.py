@@ -14,7 +14,7 @@ from cql_protocol.errors import UnsupportedOperation
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Self
 
     from cql_protocol.messages import ColumnSpec, PreparedResult
@@ -29,16 +29,18 @@ class PreparedState:
 
     `query` is the text, `keyspace` the one it was prepared in (None: the tables' own),
     `snapshot` what the server last said of it. A snapshot is never changed but replaced, so
-    any thread may read it without a lock.
+    any thread may read it without a lock. `renew` is None unless the schema has changed since:
+    then it is to be called with this before values are bound.
     """
 
-    __slots__ = ("query", "keyspace", "snapshot", "is_read", "_lock", "__weakref__")
+    __slots__ = ("query", "keyspace", "snapshot", "is_read", "renew", "_lock", "__weakref__")
 
     def __init__(self, query: str, keyspace: str | None, snapshot: Snapshot) -> None:
         self.query = query
         self.keyspace = keyspace
         self.snapshot = snapshot
         self.is_read = first_word(query) == "SELECT"
+        self.renew: Callable[[PreparedState], object] | None = None
         self._lock = Lock()
 
     @classmethod
@@ -56,6 +58,7 @@ class PreparedState:
         """Go by another snapshot from now on; requests made before keep theirs."""
         with self._lock:
             self.snapshot = snapshot
+            self.renew = None
 
     def update_result(
         self, result_columns: Sequence[ColumnSpec] | None, metadata_id: bytes | None
@@ -210,7 +213,10 @@ class PreparedStatement:
 
             bound = prepared.bind({"id": 1, "name": "Zoë"})
         """
-        snapshot = self.state.snapshot
+        state = self.state
+        if state.renew is not None:
+            state.renew(state)
+        snapshot = state.snapshot
         allow_unset = self.protocol_version >= _FIRST_WITH_UNSET
         cells = snapshot.bind(() if values is None else values, allow_unset)
         bound = BoundStatement.__new__(BoundStatement)

@@ -68,6 +68,7 @@ class _Errand:
 class LedRuntime(Runtime):
     """The part of a loop that decides which thread runs it; a subclass says what a turn does."""
 
+    reentrant = True
     patience: float | None = 1.0
     """After so many seconds a follower looks by itself whether anybody leads: a second
     Ctrl-C, or a leader whose thread was killed, may have cost it its promotion."""
