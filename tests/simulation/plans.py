@@ -90,7 +90,8 @@ class Plan:
             self._bind(tables.table(space, statement.table))
             if self.table.fixed:
                 self.canned = {}
-        self.metadata = PreparedMetadata(self.markers, self._pk_indexes())
+        conditional = statement.conditional is not None
+        self.metadata = PreparedMetadata(self.markers, self._pk_indexes(), conditional)
         self._describe()
 
     def _bind(self, table: Table) -> None:

@@ -89,7 +89,9 @@ class load:  # noqa: N801 - it is used like a function
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 @pytest.mark.parametrize("background_thread", [True, False])
-def test_a_session_of_the_parent(cassandra: Nodes, busy: bool, background_thread: bool) -> None:
+def test_scenario_57_a_session_of_the_parent(
+    cassandra: Nodes, busy: bool, background_thread: bool
+) -> None:
     with connected(cassandra, background_thread=background_thread) as session:
         prepared = session.prepare(QUERY)
 
@@ -132,7 +134,7 @@ def test_a_session_of_the_parent(cassandra: Nodes, busy: bool, background_thread
 
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
-def test_a_session_that_reconnects_in_the_child(cassandra: Nodes, busy: bool) -> None:
+def test_scenario_57_a_session_that_reconnects_in_the_child(cassandra: Nodes, busy: bool) -> None:
     with connected(cassandra, "system", reconnect_after_fork=True) as session:
         prepared = session.prepare("SELECT release_version FROM local")
 
@@ -204,7 +206,7 @@ print("end", flush=True)
     ("threads", "callbacks", "fails"),
     [(0, False, False), (16, False, False), (0, True, False), (16, True, False), (4, True, True)],
 )
-def test_the_interpreter_ends_with_connections(
+def test_scenario_59_the_interpreter_ends_with_connections(
     cassandra: Nodes, threads: int, callbacks: bool, fails: bool
 ) -> None:
     program = PROGRAM.format(
@@ -248,7 +250,7 @@ needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="need
 
 
 @needs_proc
-def test_fifty_clusters_dropped_without_shutdown(cassandra: Nodes) -> None:
+def test_scenario_58_fifty_clusters_dropped_without_shutdown(cassandra: Nodes) -> None:
     gc.collect()
     threads, sockets = threading.active_count(), open_sockets()
     points = cassandra.contact_points
@@ -277,7 +279,7 @@ def test_clusters_that_are_shut_down(cassandra: Nodes) -> None:
     until(lambda: open_sockets() <= sockets, "no socket is left", 10)
 
 
-def test_requests_in_flight_end_with_the_shutdown(cassandra: Nodes) -> None:
+def test_scenario_59_requests_in_flight_end_with_the_shutdown(cassandra: Nodes) -> None:
     for what in ("session", "cluster"):
         with connected(cassandra, background_thread=True) as session:
             with load(session, 16) as at_work:
