@@ -254,8 +254,8 @@ def test_what_cannot_be_read_takes_nothing_with_it(caplog: pytest.LogCaptureFixt
     assert list(contents.functions) == ["f()"]
     assert contents.tables["t"].indexes == {}
     assert [text.partition(" could")[0] for text in contents.problems] == [
-        "indexes: i of keyspace ks",
-        "functions: broken of keyspace ks",
+        "indexes {'table_name': 't', 'index_name': 'i'} of keyspace ks",
+        "functions {'function_name': 'broken'} of keyspace ks",
     ]
     logged = [record.getMessage() for record in caplog.records if PROBLEM in record.getMessage()]
     assert len(logged) == 4

@@ -543,7 +543,7 @@ def test_what_could_not_be_read_is_told_in_the_export() -> None:
     contents = read(functions=[{"function_name": "*/ DROP"}, rows.function("f")])
     parts = keyspace(contents).export_as_string().split("\n\n")
     assert parts[1] == (
-        "/*\nWarning: functions: * / DROP of keyspace ks could not be read: "
+        "/*\nWarning: functions {'function_name': '* / DROP'} of keyspace ks could not be read: "
         "KeyError('argument_types')\n*/"
     )
     assert parts[2].startswith("CREATE FUNCTION ks.f()")

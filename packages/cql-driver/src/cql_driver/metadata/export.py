@@ -35,17 +35,7 @@ _EXTENSIONS: dict[str, type[RegisteredTableExtension]] = {}
 
 
 class RegisteredTableExtension:
-    """Base of what turns an extension of tables into CQL: a class that has its name.
-
-    Example::
-
-        class Audit(RegisteredTableExtension):
-            name = "audit"
-
-            @classmethod
-            def after_table_cql(cls, table_meta, ext_key, ext_blob):
-                return f"AUDIT {table_meta.name} {ext_blob.decode()};"
-    """
+    """Base of what turns an extension of tables into CQL: a class with its name."""
 
     name: str | None = None
     """The key of the extension in `TableMetadata.extensions`."""

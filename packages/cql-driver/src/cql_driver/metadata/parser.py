@@ -28,7 +28,7 @@ from cql_protocol.types.tables import TYPES_BY_NAME
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     Row = Mapping[str, Any]
@@ -37,12 +37,33 @@ __all__ = ["read_contents"]
 
 log = get_logger("cql_driver.metadata")
 
-_NO_OPTIONS = {
-    *("keyspace_name", "table_name", "view_name", "id", "flags", "extensions"),
-    *("base_table_id", "base_table_name", "include_all_columns", "where_clause"),
+_COLUMNS: dict[str, tuple[Any, str, str]] = {
+    "tables": (TableMetadata, "table_name", ""),
+    "views": (
+        MaterializedViewMetadata,
+        "view_name base_table_name include_all_columns where_clause",
+        "",
+    ),
+    "types": (UserType, "type_name field_names field_types", ""),
+    "functions": (
+        Function,
+        """function_name argument_types argument_names return_type language body
+        called_on_null_input""",
+        "deterministic monotonic monotonic_on",
+    ),
+    "aggregates": (
+        Aggregate,
+        "aggregate_name argument_types state_func state_type final_func initcond return_type",
+        "deterministic",
+    ),
+    "indexes": (IndexMetadata, "table_name index_name kind options", ""),
+    "triggers": (TriggerMetadata, "trigger_name options", ""),
 }
-"""Columns of the tables of tables and views that are no options."""
-_OPTIONS_OF_SCYLLA = ("cdc", "in_memory")
+"""What is made of a row, and of which columns: those that are always there, and others."""
+_NO_OPTIONS = {
+    *("keyspace_name", "table_name", "id", "flags", "extensions", "base_table_id"),
+    *_COLUMNS["views"][1].split(),
+}
 
 
 def read_contents(
@@ -54,18 +75,9 @@ def read_contents(
     ``aggregates``, ``indexes``, ``triggers``, ``views``, ``column_masks``, ``scylla_tables``.
     """
     reader = _Reader(keyspace, rows, virtual)
-    read = reader.read
-    return KeyspaceContents(
-        {found.name: found for found in read("tables", "table_name", reader.table)},
-        {found.name: found for found in read("views", "view_name", reader.view)},
-        {found.name: found for found in read("types", "type_name", reader.user_type)},
-        {found.signature: found for found in read("functions", "function_name", reader.function)},
-        {
-            found.signature: found
-            for found in read("aggregates", "aggregate_name", reader.aggregate)
-        },
-        reader.problems,
-    )
+    kinds = ("tables", "views", "types", "functions", "aggregates")
+    tables, views, types, functions, aggregates = map(reader.read, kinds)
+    return KeyspaceContents(tables, views, types, functions, aggregates, reader.problems)
 
 
 class _Reader:
@@ -73,26 +85,29 @@ class _Reader:
 
     def __init__(self, keyspace: str, rows: Mapping[str, Sequence[Row]], virtual: bool) -> None:
         self.keyspace = keyspace
-        self.rows = rows
         self.virtual = virtual
         self.problems: list[str] = []
-        self.by_table: dict[tuple[str, Any], list[Row]] = {}
-        for kind in ("columns", "indexes", "triggers", "column_masks", "scylla_tables"):
-            for row in rows.get(kind, ()):
-                self.by_table.setdefault((kind, row.get("table_name")), []).append(row)
+        self.rows: dict[tuple[str, Any], list[Row]] = {}
+        for kind, found in rows.items():
+            of_tables = kind not in ("tables", "views")
+            for row in found:
+                owner = row.get("table_name") if of_tables else None
+                self.rows.setdefault((kind, owner), []).append(row)
 
-    def read(
-        self, kind: str, name: str, make: Callable[[Row], Any], table: Any = None
-    ) -> list[Any]:
+    def read(self, kind: str, table: TableMetadata | None = None) -> dict[str, Any]:
         """Make an entity of each row, of one table if it is given, and note what fails."""
-        rows = self.rows.get(kind, ()) if table is None else self.by_table.get((kind, table), ())
-        found = []
-        for row in rows:
+        cls, needed, others = _COLUMNS[kind]
+        owner: Any = table if kind == "triggers" else self.keyspace
+        found = {}
+        for row in self.rows.get((kind, table and table.name), ()):
             try:
-                found.append(make(row))
+                arguments = [row[name] for name in needed.split()]
+                made = cls(owner, *arguments, *map(row.get, others.split()))
+                if kind in ("tables", "views"):
+                    self.fill(made, row)
+                found[getattr(made, "signature", made.name)] = made
             except Exception as exc:  # noqa: BLE001 - what a server tells may be anything
-                what = f"{kind}: {row.get(name)}"
-                self.problems.append(self.doubt(what, exc))
+                self.problems.append(self.doubt(f"{kind} {dict(row)!r:.200}", exc))
         return found
 
     def doubt(self, what: str, exc: Exception) -> str:
@@ -101,164 +116,70 @@ class _Reader:
         log.warning("Part of the schema is missing: %s", text)
         return text
 
-    def table(self, row: Row) -> TableMetadata:
-        """Read a table with its columns, indexes and triggers."""
-        name = row["table_name"]
-        table = TableMetadata(self.keyspace, name, options=_options(row), virtual=self.virtual)
-        for extra in self.by_table.get(("scylla_tables", name), ()):
-            for option in _OPTIONS_OF_SCYLLA:
-                if extra.get(option):
-                    table.options[option] = extra[option]
-        self.fill(table, row)
-        flags = row.get("flags")
-        # Without flags it is a virtual table: sets of flags are frozen, so never null.
-        if flags is not None and ("compound" not in flags or "dense" in flags or "super" in flags):
-            table.is_compact_storage = True
-            table.is_cql_compatible = "super" not in flags
-            _hide_thrift(table, "dense" in flags or "super" in flags or "compound" in flags)
-        for index in self.read("indexes", "index_name", self.index, name):
-            table.indexes[index.name] = index
-        for trigger in self.read(
-            "triggers",
-            "trigger_name",
-            lambda row: TriggerMetadata(table, row["trigger_name"], row["options"]),
-            name,
-        ):
-            table.triggers[trigger.name] = trigger
-        return table
-
-    def view(self, row: Row) -> MaterializedViewMetadata:
-        """Read a materialized view with its columns."""
-        view = MaterializedViewMetadata(
-            self.keyspace,
-            row["view_name"],
-            row["base_table_name"],
-            row["include_all_columns"],
-            row["where_clause"],
-            _options(row),
-        )
-        self.fill(view, row)
-        return view
-
     def fill(self, owner: TableMetadata | MaterializedViewMetadata, row: Row) -> None:
-        """Give a table or view its columns, those that are no key by name."""
+        """Give a table or view what it has besides its name."""
+        owner.options = {name: row[name] for name in row if name not in _NO_OPTIONS}
         owner.extensions = row.get("extensions") or {}
+        columns: Sequence[Row] = self.rows.get(("columns", owner.name), ())
+        if isinstance(owner, TableMetadata):
+            owner.virtual = self.virtual
+            for extra in self.rows.get(("scylla_tables", owner.name), ()):
+                told = {name: extra.get(name) for name in ("cdc", "in_memory")}
+                owner.options |= {name: value for name, value in told.items() if value}
+            owner.indexes = self.read("indexes", owner)
+            owner.triggers = self.read("triggers", owner)
+            # Without flags it is a virtual table: sets of flags are frozen, so never null.
+            flags = {"compound", "dense", "super"}.intersection(row.get("flags") or ())
+            if row.get("flags") is not None and flags != {"compound"}:
+                owner.is_compact_storage = True
+                owner.is_cql_compatible = "super" not in flags
+                columns = _without_thrift(columns, bool(flags))
         try:
-            self.add_columns(owner)
+            self.add_columns(owner, columns)
         except Exception as exc:  # noqa: BLE001 - what a server tells may be anything
             owner.problem = self.doubt(f"columns of {owner.name}", exc)
 
-    def add_columns(self, owner: TableMetadata | MaterializedViewMetadata) -> None:
-        """Do the work of `fill`."""
-        masks = {
-            row["column_name"]: row for row in self.by_table.get(("column_masks", owner.name), ())
-        }
-        keys: dict[str, list[tuple[int, ColumnMetadata]]] = {"partition_key": [], "clustering": []}
-        others = []
-        for row in self.by_table.get(("columns", owner.name), ()):
+    def add_columns(
+        self, owner: TableMetadata | MaterializedViewMetadata, rows: Sequence[Row]
+    ) -> None:
+        """Give a table or view its columns, those that are no key by name."""
+        masks = {row["column_name"]: row for row in self.rows.get(("column_masks", owner.name), ())}
+        keys = {"partition_key": owner.partition_key, "clustering": owner.clustering_key}
+        others: list[ColumnMetadata] = []
+        for row in sorted(rows, key=lambda row: (row["position"], row["column_name"].encode())):
             name, kind = row["column_name"], row["kind"]
             is_reversed = row.get("clustering_order") == "desc"
             column = ColumnMetadata(owner, name, row["type"], kind == "static", is_reversed)
+            keys.get(kind, others).append(column)
             if name in masks:
                 try:
                     column.mask = _mask(masks[name])
                 except Exception as exc:  # noqa: BLE001 - what a server tells may be anything
                     owner.problem = self.doubt(f"the mask of {owner.name}.{name}", exc)
-            if kind in keys:
-                keys[kind].append((row["position"], column))
-            else:
-                others.append(column)
-        by_position = [
-            [column for _, column in sorted(found, key=lambda pair: pair[0])]
-            for found in keys.values()
-        ]
-        owner.partition_key, owner.clustering_key = by_position
         if not owner.partition_key:
             raise LookupError("there are none of the partition key")
-        others.sort(key=lambda column: column.name.encode())
         owner.columns = {column.name: column for column in [*owner.primary_key, *others]}
 
-    def index(self, row: Row) -> IndexMetadata:
-        """Read an index."""
-        names = row["table_name"], row["index_name"]
-        return IndexMetadata(self.keyspace, *names, row["kind"], row["options"] or {})
 
-    def user_type(self, row: Row) -> UserType:
-        """Read a user-defined type."""
-        return UserType(self.keyspace, row["type_name"], row["field_names"], row["field_types"])
+def _without_thrift(rows: Sequence[Row], is_dense: bool) -> Sequence[Row]:
+    """Leave out the columns that only Thrift saw.
 
-    def function(self, row: Row) -> Function:
-        """Read a user-defined function."""
-        return Function(
-            self.keyspace,
-            row["function_name"],
-            row["argument_types"] or (),
-            row["argument_names"] or (),
-            row["return_type"],
-            row["language"],
-            row["body"],
-            row["called_on_null_input"],
-            row.get("deterministic") or False,
-            row.get("monotonic") or False,
-            row.get("monotonic_on") or (),
-        )
-
-    def aggregate(self, row: Row) -> Aggregate:
-        """Read a user-defined aggregate."""
-        return Aggregate(
-            self.keyspace,
-            row["aggregate_name"],
-            row["argument_types"] or (),
-            row["state_func"],
-            row["state_type"],
-            row["final_func"],
-            row["initcond"],
-            row["return_type"],
-            row.get("deterministic") or False,
-        )
-
-
-def _options(row: Row) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in _NO_OPTIONS}
-
-
-def _hide_thrift(table: TableMetadata, dynamic: bool) -> None:
-    """Leave out the columns that only Thrift knew.
-
-    A table whose column names are fixed has them as static columns, beside one row of a
-    clustering column and a value of any name; one whose names are data may have no value.
+    A dense table may have no value. Others have what they were made with as static columns,
+    beside a clustering column and a value for those of any other name.
     """
-    if dynamic:
-        hidden = {name for name, column in table.columns.items() if column.cql_type == "empty"}
-    else:
-        key = {column.name for column in table.partition_key}
-        hidden = {
-            name
-            for name, column in table.columns.items()
-            if name not in key and not column.is_static
-        }
-        table.clustering_key = []
-    table.columns = {name: column for name, column in table.columns.items() if name not in hidden}
-    if not dynamic:
-        for column in table.columns.values():
-            column.is_static = False
-
-
-_QUOTED = ("text", "ascii", "inet", "date", "time", "timestamp")
+    if is_dense:
+        return [row for row in rows if row["type"] != "empty"]
+    kinds = {"partition_key": "partition_key", "static": "regular"}
+    return [{**row, "kind": kinds[row["kind"]]} for row in rows if row["kind"] in kinds]
 
 
 def _mask(row: Row) -> str:
     """Return the call of a function that masks a column."""
-    function = f"{protect_name(row['function_keyspace'])}.{protect_name(row['function_name'])}"
+    parts = [row[f"function_argument_{part}"] or () for part in ("types", "values", "nulls")]
     arguments = [
-        "null" if null else _literal(kind, value)
-        for kind, value, null in zip(
-            row["function_argument_types"] or (),
-            row["function_argument_values"] or (),
-            row["function_argument_nulls"] or (),
-            strict=True,
-        )
+        "null" if null else _literal(kind, value) for kind, value, null in zip(*parts, strict=True)
     ]
+    function = f"{protect_name(row['function_keyspace'])}.{protect_name(row['function_name'])}"
     return f"{function}({', '.join(arguments)})"
 
 
@@ -266,7 +187,7 @@ def _literal(kind: str, value: str) -> str:
     """Return the CQL of a value that is given in the server's own form."""
     kind = kind[7:-1] if kind.startswith("frozen<") else kind
     outer = kind.partition("<")[0]
-    if kind in _QUOTED:
+    if kind in ("text", "ascii", "inet", "date", "time", "timestamp"):
         return quote_text(value)
     if kind == "blob":
         return f"0x{value}"

@@ -115,7 +115,7 @@ class IndexMetadata(_Entity):
         self.table_name = table_name
         self.name = index_name
         self.kind = kind
-        self.index_options = index_options
+        self.index_options = index_options or {}
 
 
 class TriggerMetadata(_Entity):
@@ -233,7 +233,7 @@ class MaterializedViewMetadata(_Relation):
         base_table_name: str,
         include_all_columns: bool,
         where_clause: str,
-        options: Mapping[str, Any],
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(keyspace_name, view_name, options)
         self.base_table_name = base_table_name
@@ -262,7 +262,7 @@ class _Callable(_Entity):
     def __init__(self, keyspace: str, name: str, argument_types: Sequence[str]) -> None:
         self.keyspace = keyspace
         self.name = name
-        self.argument_types = list(argument_types)
+        self.argument_types = list(argument_types or ())
 
     @property
     def signature(self) -> str:
@@ -293,14 +293,14 @@ class Function(_Callable):
         monotonic_on: Sequence[str] = (),
     ) -> None:
         super().__init__(keyspace, name, argument_types)
-        self.argument_names = list(argument_names)
+        self.argument_names = list(argument_names or ())
         self.return_type = return_type
         self.language = language
         self.body = body
         self.called_on_null_input = called_on_null_input
-        self.deterministic = deterministic
-        self.monotonic = monotonic
-        self.monotonic_on = list(monotonic_on)
+        self.deterministic = bool(deterministic)
+        self.monotonic = bool(monotonic)
+        self.monotonic_on = list(monotonic_on or ())
 
 
 class Aggregate(_Callable):
@@ -324,7 +324,7 @@ class Aggregate(_Callable):
         self.final_func = final_func
         self.initial_condition = initial_condition
         self.return_type = return_type
-        self.deterministic = deterministic
+        self.deterministic = bool(deterministic)
 
 
 class KeyspaceContents:
