@@ -386,8 +386,6 @@ class KeyspaceMetadata(_Entity):
     """The engine of a graph of DSE."""
     virtual: bool = False
     """Whether its tables show what a node knows, and store nothing."""
-    _contents: KeyspaceContents | None = None
-    _load: Callable[[], KeyspaceContents] | None = None
 
     def __init__(
         self,
@@ -405,6 +403,8 @@ class KeyspaceMetadata(_Entity):
         self.replication_strategy = ReplicationStrategy.create(strategy_class, strategy_options)
         self.graph_engine = graph_engine
         self.virtual = virtual
+        self._contents: KeyspaceContents | None = None
+        self._load: Callable[[], KeyspaceContents] | None = None
 
     def __repr__(self) -> str:
         return f"<KeyspaceMetadata {self.name} {self.replication_strategy!r}>"
@@ -469,7 +469,7 @@ def _copy(entity: E, **changes: Any) -> E:
     return copy
 
 
-_LINKS = {"_contents", "_load", "replication_strategy", "table", "views"}
+_LINKS = {"_contents", "_load", "table", "views"}
 
 
 def same_schema(one: Any, other: Any) -> bool:
@@ -478,15 +478,13 @@ def same_schema(one: Any, other: Any) -> bool:
     What has entries of its own in a keyspace is not looked at: the contents of keyspaces, the
     views of tables.
     """
-    return type(one) is type(other) and _same(_own(one), _own(other))
-
-
-def _own(entity: Any) -> dict[str, Any]:
-    found = {name: value for name, value in vars(entity).items() if name not in _LINKS}
-    strategy = getattr(entity, "replication_strategy", None)
-    if strategy is not None:
-        found["replication"] = (strategy.name, strategy.options_map)
-    return found
+    if type(one) is not type(other):
+        return False
+    own, others = vars(one), vars(other)
+    return own.keys() == others.keys() and all(
+        name in _LINKS or value == others[name] or _same(value, others[name])
+        for name, value in own.items()
+    )
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -494,6 +492,4 @@ def _same(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, list):
         return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, _Named):
-        return same_schema(one, other)
-    return bool(one == other)
+    return same_schema(one, other) if isinstance(one, _Named) else bool(one == other)
