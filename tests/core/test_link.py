@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cql_driver.errors import ConnectionShutdown
-from cql_protocol.errors import OperationTimedOut, RemoteProtocolError, StreamsExhausted
+from cql_protocol.errors import OperationTimedOut, StreamsExhausted
 from cql_protocol.messages import Options, Query
 from tests.scenarios.run import check_streams
 from tests.simulation import Delay, Drop, Rule, Simulation
@@ -174,13 +174,9 @@ def test_requests_that_a_broken_stream_ends_are_not_sent_on_it_again() -> None:
         sim.run(0.05)
         link = session.pools.links()[0]
         link.data_received(b"\0" * 64)  # no segment begins like this
-        outcomes = []
-        for future in futures:
-            try:
-                outcomes.append(future.result().one().v)
-            except RemoteProtocolError:
-                outcomes.append("broken")
-        assert set(outcomes) == {"a", "broken"}
+        # Their errors are those of a connection that was lost, and reads may be repeated.
+        assert [future.result().one().v for future in futures] == ["a"] * 6
+        assert sum(len(future.attempted_hosts) for future in futures) > 6
         assert link.closed
         assert not sim.world.failures
 

@@ -13,7 +13,12 @@ from cql_protocol.compression.lz4 import Lz4Compressor
 from cql_protocol.compression.snappy import SnappyCompressor
 from cql_protocol.connection import Answer, BadRequest, ClientConnection, State
 from cql_protocol.dialect import Dialect
-from cql_protocol.errors import FrameTooLarge, LocalProtocolError, RemoteProtocolError
+from cql_protocol.errors import (
+    ConnectionClosed,
+    FrameTooLarge,
+    LocalProtocolError,
+    RemoteProtocolError,
+)
 from cql_protocol.messages import Options, Query, RawRows, ResultMetadata, VoidResult, opcodes
 from cql_protocol.messages.codec import decode_request, decode_response
 from cql_protocol.segments import SegmentReader, crc24, payload_crc
@@ -72,7 +77,8 @@ def test_a_frame_of_negative_length(length: int) -> None:
     with less_than_a_megabyte(), pytest.raises(RemoteProtocolError, match="body of -"):
         pair.client.receive_data(_header(length) + bytes(100))
     assert pair.client.state is State.CLOSED
-    assert isinstance(got[0], RemoteProtocolError)
+    assert isinstance(got[0], ConnectionClosed)
+    assert isinstance(got[0].__cause__, RemoteProtocolError)
 
 
 def test_a_server_is_as_careful() -> None:
@@ -238,7 +244,8 @@ def test_a_damaged_segment_ends_the_connection() -> None:
         with pytest.raises(RemoteProtocolError, match="damaged segment"):
             pair.client.receive_data(bytes(data))
         assert pair.client.state is State.CLOSED
-        assert isinstance(got[0], RemoteProtocolError)
+        assert isinstance(got[0], ConnectionClosed)
+        assert isinstance(got[0].__cause__, RemoteProtocolError)
 
 
 def test_a_frame_within_segments_above_the_maximum() -> None:

@@ -16,6 +16,7 @@ from cql_protocol.connection import (
 )
 from cql_protocol.errors import (
     ConnectionClosed,
+    FrameTooLarge,
     LocalProtocolError,
     ProtocolVersionUnsupported,
     ProtocolViolation,
@@ -277,7 +278,8 @@ def test_another_version_in_the_midst_of_it(opcode: int) -> None:
     with pytest.raises(RemoteProtocolError, match="protocol 3 on a connection of protocol 4"):
         pair.client.receive_data(frame)
     assert pair.client.state is State.CLOSED
-    assert isinstance(got[0], RemoteProtocolError)
+    assert isinstance(got[0], ConnectionClosed)
+    assert isinstance(got[0].__cause__, RemoteProtocolError)
 
 
 def test_a_request_from_the_server_and_a_response_from_the_client() -> None:
@@ -311,7 +313,9 @@ def test_the_version_is_settled_by_startup() -> None:
 # --- the end -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [None, OSError("reset"), RemoteProtocolError("garbage")])
+@pytest.mark.parametrize(
+    "error", [None, OSError("reset"), RemoteProtocolError("garbage"), FrameTooLarge("huge")]
+)
 def test_closing_tells_everybody(error: Exception | None) -> None:
     pair = _pair(State.READY)
     got: list[Any] = []
@@ -326,7 +330,7 @@ def test_closing_tells_everybody(error: Exception | None) -> None:
     assert pair.client.next_event() is None
     assert len(got) == 1
     for told in (got[0], event.response):
-        if isinstance(error, RemoteProtocolError):
+        if isinstance(error, FrameTooLarge):
             assert told is error
         else:
             assert isinstance(told, ConnectionClosed)

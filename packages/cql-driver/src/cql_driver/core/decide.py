@@ -68,6 +68,7 @@ _REPREPARE = Decision(REPREPARE)
 _ACTIONS = {0: SAME_HOST, 1: FINISH, 2: IGNORE, 3: NEXT_HOST}
 
 OF_THE_HOST = (
+    ConnectionClosed,
     ConnectionShutdown,
     IsBootstrapping,
     NoConnectionsAvailable,

@@ -215,7 +215,8 @@ class ClientConnection(Connection):
         self.state = State.CLOSED
         for receiver in self.streams.drain():
             told = error
-            if not isinstance(error, DriverException):
+            if not isinstance(error, DriverException) or type(error) is RemoteProtocolError:
+                # What broke the stream says nothing of their requests.
                 why = "it was closed" if error is None else error
                 told = ConnectionClosed(f"the connection ended before the answer: {why}")
                 told.__cause__ = error
