@@ -435,8 +435,8 @@ def test_user_types() -> None:
     assert made.export_as_string() == (
         'CREATE TYPE ks."Person" (\n    name text,\n    "From" frozen<address>\n);'
     )
-    assert UserType("ks", "date", ["a"], ["int"]).as_cql_query() == (
-        'CREATE TYPE ks."date" ( a int )'
+    assert UserType("ks", "date", ["a", "b"], ["int", "text"]).as_cql_query() == (
+        'CREATE TYPE ks."date" ( a int, b text )'
     )
 
 

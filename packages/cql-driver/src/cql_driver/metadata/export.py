@@ -24,7 +24,7 @@ from cql_protocol.types.tables import TYPES_BY_NAME
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from cql_driver.metadata.schema import ColumnMetadata, _Entity
@@ -62,28 +62,23 @@ def script(entity: _Entity) -> str:
     """Return what `_Entity.export_as_string` promises."""
     if isinstance(entity, KeyspaceMetadata):
         return "\n\n".join(_keyspace_script(entity))
-    return "\n".join(_ended(part) for part in _with_parts(entity))
+    return "\n".join(filter(None, map(_ended, _with_parts(entity))))
 
 
 def _ended(entity: _Entity | str) -> str:
-    if isinstance(entity, str):
-        return entity
-    text = statement(entity, True)
-    return text if text.endswith("*/") else text + ";"
+    text = entity if isinstance(entity, str) else statement(entity, True) + ";"
+    return text.removesuffix(";") if text.endswith("*/;") else text
 
 
-def _with_parts(entity: _Entity) -> Iterator[_Entity | str]:
+def _with_parts(entity: Any) -> Iterator[_Entity | str]:
     yield entity
-    if isinstance(entity, TableMetadata):
-        yield from _sorted(entity.indexes)
-        yield from _sorted(entity.triggers)
-    if isinstance(entity, TableMetadata | MaterializedViewMetadata):
-        for key, blob in entity.extensions.items():
-            hook = _EXTENSIONS.get(key)
-            text = hook.after_table_cql(entity, key, blob) if hook else ""
-            if text:
-                yield text
-    if isinstance(entity, TableMetadata):
+    is_table = isinstance(entity, TableMetadata)
+    if is_table:
+        yield from _sorted(entity.indexes) + _sorted(entity.triggers)
+    for key, blob in getattr(entity, "extensions", {}).items():
+        if key in _EXTENSIONS:
+            yield _EXTENSIONS[key].after_table_cql(entity, key, blob)
+    if is_table:
         # ScyllaDB shows the views that its indexes consist of, which come with the index.
         shown = () if "additional_write_policy" in entity.options else entity.indexes
         for view in _sorted(entity.views):
@@ -95,7 +90,7 @@ def _keyspace_script(keyspace: KeyspaceMetadata) -> Iterator[str]:
     contents = keyspace.contents
     yield _ended(keyspace)
     for problem in contents.problems:
-        yield "\n".join(_comment([f"Warning: {problem}"]))
+        yield "\n".join(_comment(f"Warning: {problem}"))
     lost = {
         name: view
         for name, view in contents.views.items()
@@ -134,40 +129,47 @@ def in_order(user_types: Mapping[str, UserType]) -> list[UserType]:
     return list(found.values())
 
 
-def _comment(lines: Sequence[str]) -> list[str]:
+def _comment(*lines: str) -> list[str]:
     return ["/*", *[line.replace("*/", "* /") for line in lines], "*/"]
+
+
+def _virtual(kind: str, name: str) -> tuple[str, str]:
+    return (
+        f"Warning: {kind} {name} is a virtual {kind.lower()} and cannot be recreated with CQL.",
+        "Structure, for reference:",
+    )
 
 
 def _dotted(keyspace: str, name: str) -> str:
     return f"{protect_name(keyspace)}.{protect_name(name)}"
 
 
+def _lines(first: str, *others: str | None) -> list[str]:
+    return [first, *[f"    {line}" for line in others if line]]
+
+
+def _listed(first: str, parts: Sequence[str]) -> list[str]:
+    return _lines(first, *[f"{part}," for part in parts[:-1]], *parts[-1:])
+
+
 def _keyspace(keyspace: KeyspaceMetadata) -> list[str]:
     name = protect_name(keyspace.name)
     if keyspace.virtual:
-        return _comment(
-            [
-                f"Warning: Keyspace {name} is a virtual keyspace and cannot be recreated with CQL.",
-                "Structure, for reference:",
-                f"VIRTUAL KEYSPACE {name};",
-            ]
-        )
-    strategy = keyspace.replication_strategy
+        return _comment(*_virtual("Keyspace", name), f"VIRTUAL KEYSPACE {name};")
+    strategy, graph = keyspace.replication_strategy, keyspace.graph_engine
     replication = "{}" if strategy is None else strategy.export_for_schema()
     text = f"CREATE KEYSPACE {name} WITH replication = {replication}"
     text += f" AND durable_writes = {protect_value(keyspace.durable_writes)}"
-    if keyspace.graph_engine is not None:
-        text += f" AND graph_engine = {quote_text(keyspace.graph_engine)}"
-    return [text]
+    return [text if graph is None else f"{text} AND graph_engine = {quote_text(graph)}"]
 
 
 def _user_type(found: UserType) -> list[str]:
     name = f"{protect_name(found.keyspace)}.{protect_type_name(found.name)}"
     fields = [
-        f"    {protect_name(field)} {kind}"
+        f"{protect_name(field)} {kind}"
         for field, kind in zip(found.field_names, found.field_types, strict=True)
     ]
-    return [f"CREATE TYPE {name} (", *[f"{field}," for field in fields[:-1]], *fields[-1:], ")"]
+    return [*_listed(f"CREATE TYPE {name} (", fields), ")"]
 
 
 def _thawed(kind: str) -> str:
@@ -180,37 +182,29 @@ def _function(found: Function) -> list[str]:
         f"{protect_name(name)} {_thawed(kind)}"
         for name, kind in zip(found.argument_names, found.argument_types, strict=True)
     )
-    nulls = "CALLED" if found.called_on_null_input else "RETURNS NULL"
-    extra = ["    DETERMINISTIC"] if found.deterministic else []
-    if found.monotonic:
-        extra.append("    MONOTONIC")
-    elif found.monotonic_on:
-        extra.append(f"    MONOTONIC ON {protect_name(found.monotonic_on[0])}")
+    monotonic_on = "".join(map(protect_name, found.monotonic_on[:1]))
     body = found.body
-    return [
+    return _lines(
         f"CREATE FUNCTION {_dotted(found.keyspace, found.name)}({arguments})",
-        f"    {nulls} ON NULL INPUT",
-        f"    RETURNS {_thawed(found.return_type)}",
-        *extra,
-        f"    LANGUAGE {found.language}",
-        f"    AS {quote_text(body) if '$$' in body else f'$${body}$$'}",
-    ]
+        f"{'CALLED' if found.called_on_null_input else 'RETURNS NULL'} ON NULL INPUT",
+        f"RETURNS {_thawed(found.return_type)}",
+        "DETERMINISTIC" if found.deterministic else None,
+        "MONOTONIC" if found.monotonic else monotonic_on and f"MONOTONIC ON {monotonic_on}",
+        f"LANGUAGE {found.language}",
+        f"AS {quote_text(body) if '$$' in body else f'$${body}$$'}",
+    )
 
 
 def _aggregate(found: Aggregate) -> list[str]:
     arguments = ", ".join(map(_thawed, found.argument_types))
-    lines = [
+    return _lines(
         f"CREATE AGGREGATE {_dotted(found.keyspace, found.name)}({arguments})",
-        f"    SFUNC {protect_name(found.state_func)}",
-        f"    STYPE {_thawed(found.state_type)}",
-    ]
-    if found.final_func is not None:
-        lines.append(f"    FINALFUNC {protect_name(found.final_func)}")
-    if found.initial_condition is not None:
-        lines.append(f"    INITCOND {found.initial_condition}")
-    if found.deterministic:
-        lines.append("    DETERMINISTIC")
-    return lines
+        f"SFUNC {protect_name(found.state_func)}",
+        f"STYPE {_thawed(found.state_type)}",
+        found.final_func and f"FINALFUNC {protect_name(found.final_func)}",
+        found.initial_condition and f"INITCOND {found.initial_condition}",
+        "DETERMINISTIC" if found.deterministic else None,
+    )
 
 
 def _index(found: IndexMetadata) -> list[str]:
@@ -246,56 +240,41 @@ def _trigger(found: TriggerMetadata) -> list[str]:
 def _table(table: TableMetadata) -> list[str]:
     name = _dotted(table.keyspace_name, table.name)
     alone = len(table.primary_key) == 1 and not table.is_compact_storage
-    lines = [f"{'VIRTUAL' if table.virtual else 'CREATE'} TABLE {name} ("]
-    lines += [_column(column, alone) + "," for column in _in_create_order(table)]
-    if alone:
-        lines[-1] = lines[-1][:-1]
-    else:
-        lines.append(f"    {_primary_key(table)}")
-    lines += _with(table, ")")
-    if table.virtual:
-        lines[-1] += ";"
-        return _comment(
-            [
-                f"Warning: Table {name} is a virtual table and cannot be recreated with CQL.",
-                "Structure, for reference:",
-                *lines,
-            ]
-        )
-    return _doubted(table, lines)
-
-
-def _doubted(table: TableMetadata | MaterializedViewMetadata, lines: list[str]) -> list[str]:
-    """Put a statement that would not make the same again into a comment."""
-    why = table.problem
-    if why is None and isinstance(table, TableMetadata) and not table.is_cql_compatible:
-        why = "it has constructs not compatible with CQL (was created via legacy API)"
-    if why is None:
-        return lines
-    name = _dotted(table.keyspace_name, table.name)
-    return _comment(
-        [
-            f"Warning: Table {name} omitted because {why}.",
-            "Approximate structure, for reference:",
-            "(this should not be used to reproduce this schema)",
-            "",
-            *lines[:-1],
-            lines[-1] + ";",
-        ]
-    )
+    parts = [_column(column, alone) for column in _in_create_order(table)]
+    if not alone:
+        parts.append(_primary_key(table))
+    head = f"{'VIRTUAL' if table.virtual else 'CREATE'} TABLE {name} ("
+    return _doubted(table, _listed(head, parts) + _with(table, ")"))
 
 
 def _view(view: MaterializedViewMetadata) -> list[str]:
-    names = "*" if view.include_all_columns else ", ".join(map(protect_name, view.columns))
-    lines = [
+    lines = _lines(
         f"CREATE MATERIALIZED VIEW {_dotted(view.keyspace_name, view.name)} AS",
-        f"    SELECT {names}",
-        f"    FROM {_dotted(view.keyspace_name, view.base_table_name)}",
-        f"    WHERE {view.where_clause}",
-        f"    {_primary_key(view)}",
-        *_with(view, ""),
-    ]
-    return _doubted(view, lines)
+        f"SELECT {'*' if view.include_all_columns else _names(view.columns.values())}",
+        f"FROM {_dotted(view.keyspace_name, view.base_table_name)}",
+        f"WHERE {view.where_clause}",
+        _primary_key(view),
+    )
+    return _doubted(view, lines + _with(view, ""))
+
+
+def _doubted(table: TableMetadata | MaterializedViewMetadata, lines: list[str]) -> list[str]:
+    """Put what cannot be created, or would not be the same then, into a comment."""
+    name = _dotted(table.keyspace_name, table.name)
+    why = table.problem
+    if not getattr(table, "is_cql_compatible", True):
+        why = "it has constructs not compatible with CQL (was created via legacy API)"
+    head: Sequence[str] = (
+        f"Warning: Table {name} omitted because {why}.",
+        "Approximate structure, for reference:",
+        "(this should not be used to reproduce this schema)",
+        "",
+    )
+    if why is None:
+        if not getattr(table, "virtual", False):
+            return lines
+        head = _virtual("Table", name)
+    return _comment(*head, *lines[:-1], lines[-1] + ";")
 
 
 def _in_create_order(table: TableMetadata) -> list[ColumnMetadata]:
@@ -319,11 +298,9 @@ _EMPTY = "'org.apache.cassandra.db.marshal.EmptyType'"
 
 
 def _column(column: ColumnMetadata, is_key: bool) -> str:
-    # As `empty`, what a dense table without values has is refused.
-    kind = "'org.apache.cassandra.db.marshal.EmptyType'"
-    text = (
-        f"    {protect_name(column.name)} {kind if column.cql_type == 'empty' else column.cql_type}"
-    )
+    # What a dense table without values had is refused as `empty`.
+    kind = _EMPTY if column.cql_type == "empty" else column.cql_type
+    text = f"{protect_name(column.name)} {kind}"
     if column.is_static:
         text += " static"
     if column.mask is not None:
@@ -332,13 +309,13 @@ def _column(column: ColumnMetadata, is_key: bool) -> str:
 
 
 def _primary_key(table: TableMetadata | MaterializedViewMetadata) -> str:
-    names = [protect_name(column.name) for column in table.partition_key]
-    first = f"({', '.join(names)})" if len(names) > 1 else "".join(names)
-    return f"PRIMARY KEY ({', '.join([first, *_names(table.clustering_key)])})"
+    first = _names(table.partition_key)
+    first = f"({first})" if len(table.partition_key) > 1 else first
+    return f"PRIMARY KEY ({', '.join(filter(None, (first, _names(table.clustering_key))))})"
 
 
-def _names(columns: Sequence[ColumnMetadata]) -> list[str]:
-    return [protect_name(column.name) for column in columns]
+def _names(columns: Iterable[ColumnMetadata]) -> str:
+    return ", ".join([protect_name(column.name) for column in columns])
 
 
 _DEFAULTS = {
@@ -348,14 +325,11 @@ _DEFAULTS = {
     "memtable": "default",
 }
 """Options that are null in the server's tables while nobody set them."""
-_OBSOLETE = ("dclocal_read_repair_chance", "read_repair_chance")
 
 
 def _with(table: TableMetadata | MaterializedViewMetadata, before: str) -> list[str]:
     """Return the lines from WITH on, behind what stands `before` it."""
-    parts = []
-    if isinstance(table, TableMetadata) and table.is_compact_storage:
-        parts.append("COMPACT STORAGE")
+    parts = ["COMPACT STORAGE"] if getattr(table, "is_compact_storage", False) else []
     if table.clustering_key:
         order = ", ".join(
             f"{protect_name(column.name)} {'DESC' if column.is_reversed else 'ASC'}"
@@ -364,21 +338,17 @@ def _with(table: TableMetadata | MaterializedViewMetadata, before: str) -> list[
         parts.append(f"CLUSTERING ORDER BY ({order})")
     options = dict(table.options)
     if "read_repair" in options:  # Cassandra 4.0 and later
-        options["extensions"] = None
-        for name in _OBSOLETE:
-            options.pop(name, None)
+        options["extensions"] = dict(table.extensions)
+        options |= {"dclocal_read_repair_chance": None, "read_repair_chance": None}
     if isinstance(table, MaterializedViewMetadata):
-        options.pop("default_time_to_live", None)
+        options["default_time_to_live"] = None
     for name, value in sorted(options.items()):
-        if name == "extensions":
-            blobs = [f"{quote_text(key)}: 0x{blob.hex()}" for key, blob in table.extensions.items()]
-            parts.append(f"extensions = {{{', '.join(blobs)}}}")
-        elif value is not None or name in _DEFAULTS:
-            text = _option(_DEFAULTS[name] if value is None else value)
-            parts.append(f"{name} = {text}")
-    lines = [f"    AND {part}" for part in parts]
-    lines[:1] = [f"{before} WITH {parts[0]}"] if parts else [before]
-    return [line for line in lines if line]
+        found = _DEFAULTS.get(name) if value is None else value
+        if found is not None:
+            parts.append(f"{name} = {_option(found)}")
+    if not parts:
+        return [before] if before else []
+    return _lines(f"{before} WITH {parts[0]}", *[f"AND {part}" for part in parts[1:]])
 
 
 def _option(value: Any) -> str:
@@ -388,11 +358,13 @@ def _option(value: Any) -> str:
         # As Java writes it: 1.0E-4
         mantissa, _, exponent = f"{Decimal(repr(value)):E}".partition("E")
         return f"{mantissa}{'' if '.' in mantissa else '.0'}E{exponent}"
+    if isinstance(value, bytes):
+        return f"0x{value.hex()}"
     return _map(value) if hasattr(value, "items") else protect_value(value)
 
 
 def _map(options: Mapping[str, Any]) -> str:
-    entries = [f"{quote_text(k)}: {quote_text(str(v))}" for k, v in sorted(options.items())]
+    entries = [f"{quote_text(key)}: {_option(value)}" for key, value in sorted(options.items())]
     return f"{{{', '.join(entries)}}}"
 
 
