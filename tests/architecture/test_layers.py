@@ -29,6 +29,7 @@ DRIVER = (
     {"core.runtime", "core.tls", "core.link", "decoder", "pools.pool"},
     {"core.connector", "core.prepare", "core.recovery", "control", "runtimes", "pool"},
     {"core.execution", "core.sessions", "protocol"},
+    {"core.health"},
     {"core.engine"},
     {"cluster"},
     {"concurrent"},

@@ -23,6 +23,7 @@ from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.policies import (
     ExponentialReconnectionPolicy,
     RetryPolicy,
+    SickNodePolicy,
     SimpleConvictionPolicy,
 )
 from cql_driver.timestamps import MonotonicTimestampGenerator
@@ -330,6 +331,7 @@ _DEFAULTS: dict[str, Any] = {
     "eager_schema": Settings.eager_schema,
     "schema_keyspaces": Settings.schema_keyspaces,
     "prepared_cache_size": Settings.prepared_cache_size,
+    "sick_node_policy": SickNodePolicy(),
     "wait_for_cluster": Settings.wait_for_cluster,
 }
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from cql_driver.core.observers import Observer
     from cql_driver.core.runtime import Runtime
+    from cql_driver.policies import SickNodePolicy
 
 __all__ = ["Options"]
 
@@ -42,6 +43,8 @@ class Options(TypedDict, total=False):
     """The names of those that `eager_schema` and schema listeners are about; None: all."""
     prepared_cache_size: int
     """Prepared statements that are remembered, 5000."""
+    sick_node_policy: SickNodePolicy | None
+    """When a node counts as sick and others are asked first; None: never."""
     wait_for_cluster: float | None
     """Seconds for which `connect` goes on trying while no node lets it in; None: one try."""
     runtime: Runtime | None

@@ -264,6 +264,7 @@ CHECKS: dict[str, Check] = {
     "reconnection_policy": _instance(
         ("new_schedule",), "ExponentialReconnectionPolicy(1, 600)", none=False
     ),
+    "sick_node_policy": _instance(("new_trials",), "SickNodePolicy()"),
     "conviction_policy_factory": _callable("a class such as SimpleConvictionPolicy"),
     "timestamp_generator": checked_timestamps,
     "address_translator": _instance(("translate",), "IdentityTranslator()"),

@@ -12,6 +12,7 @@ import weakref
 from cql_driver.control import ControlConnection, HostRegistry
 from cql_driver.core.connector import Connector
 from cql_driver.core.execution import Execution
+from cql_driver.core.health import Health
 from cql_driver.core.prepare import Preparer
 from cql_driver.core.procedures import gather, sleep, spawn, within
 from cql_driver.core.recovery import Attempt
@@ -79,6 +80,7 @@ class Engine:
         self.preparer = Preparer(self)
         self.hosts = HostRegistry(self)
         self.control = ControlConnection(self)
+        self.health = Health(self)
         self.sessions: dict[SessionPools, None] = {}
         """An ordered set, as are all sets that are gone through: what happens is reproducible."""
         self.parked: dict[Execution, None] = {}
@@ -174,6 +176,7 @@ class Engine:
         for timer in (self._sweep_timer, self._heartbeat_timer):
             if timer is not None:
                 timer.cancel()
+        self.health.shutdown()
         for session in list(self.sessions):
             session.close(self.closed)
         for execution in list(self.parked):
@@ -189,7 +192,7 @@ class Engine:
         self._sweep_timer = self.runtime.call_later(TICK, _sweep, weakref.ref(self))
 
     def sweep(self) -> None:
-        """Expire what ran out of time."""
+        """Expire what ran out of time, and see whether the hosts are well."""
         before, self.tick = self.tick, int(self.runtime.now() / TICK)
         stall = self.tick - before
         found = False
@@ -200,7 +203,9 @@ class Engine:
                 # unread, and what was started meanwhile was given a deadline too early.
                 receiver.expires += stall
             elif receiver.expires < self.tick:
+                self.health.timed_out(receiver)
                 receiver.expire()
+        self.health.look(stall > _STALL)
         if found and self.closed is None:
             self._sweep_timer = self.runtime.call_later(TICK, _sweep, weakref.ref(self))
         else:
@@ -258,7 +263,7 @@ class Engine:
 
     def query_plan(self) -> Iterable[Host]:
         """Return the hosts to ask, the best first."""
-        return self.balancer.make_query_plan()  # type: ignore[no-any-return]
+        return sorted(self.balancer.make_query_plan(), key=lambda host: host.is_sick)
 
     def host_added(self, host: Host) -> None:
         """A node was found."""
@@ -270,6 +275,7 @@ class Engine:
 
     def host_removed(self, host: Host) -> None:
         """A node is no part of the cluster any more."""
+        self.health.forget(host)
         self.balancer.on_remove(host)
         self._tell(host, "removed")
         for session in list(self.sessions):
@@ -286,6 +292,7 @@ class Engine:
 
     def host_down(self, host: Host) -> None:
         """A node went down; its pools try to reach it again by themselves."""
+        self.health.forget(host)
         self.balancer.on_down(host)
         self._tell(host, "down")
         self.preparer.forget_host(host)
@@ -293,6 +300,7 @@ class Engine:
 
     def host_moved(self, host: Host, old_endpoint: Any) -> None:
         """A node has another address: its connections are made anew."""
+        self.health.forget(host)
         self.connector.forget(old_endpoint)
         for session in list(self.sessions):
             session.remove_host(host)
@@ -344,6 +352,7 @@ class Engine:
             link.bytes_sent = lambda size: sent(host, size)
         if received is not None:
             link.bytes_received = lambda size: received(host, size)
+        self.health.link_opened(host)
         self.hosts.mark_up(host)
 
     def link_closed(self, host: Host, error: BaseException | None) -> None:

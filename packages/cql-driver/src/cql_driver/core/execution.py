@@ -173,7 +173,7 @@ class Execution(Recovery):
             if host is not None:
                 pool = session.pools.get(host.key)
                 if pool is not None:
-                    link = pool.single or pool.pick()
+                    link = pool.single or pool.prefer()
                     if link is not None:
                         try:
                             self.stream = link.send(self.message, self)
@@ -232,7 +232,9 @@ class Execution(Recovery):
             more.plan = self._make_plan(more)
         session = self.session
         busy = False
-        for host in more.plan:
+        for host in self._sick_last(more, more.plan):
+            if busy and host.is_sick:
+                break  # a place at one that is well is worth waiting for
             pool = session.pools.get(host.key)
             if pool is None:
                 more.errors[host] = NoConnectionsAvailable(
@@ -252,6 +254,16 @@ class Execution(Recovery):
         if self.is_out(more):
             return  # another attempt is still out; it will decide
         self._no_host_took_it(more, busy)
+
+    def _sick_last(self, more: Details, plan: Iterator[Host]) -> Iterator[Host]:
+        """Give the hosts of the plan, those last that are sick by then."""
+        for host in plan:
+            if host.is_sick:
+                more.sick.append(host)
+            else:
+                yield host
+        while more.sick:
+            yield more.sick.pop(0)
 
     def _make_plan(self, more: Details) -> Iterator[Host]:
         if more.pinned is not None:

@@ -67,6 +67,9 @@ class Link:
 
     __slots__ = (
         "_closing",
+        "_beats",
+        "_given_up",
+        "_heard_before",
         "_heartbeat",
         "_silent_since",
         "bytes_received",
@@ -85,6 +88,7 @@ class Link:
         "runtime",
         "streams",
         "transport",
+        "watch",
     )
 
     def __init__(
@@ -98,8 +102,10 @@ class Link:
         self.transport: Transport | None = None
         self.out: list[bytes] = []
         self.closed = False
-        self.heard = True
-        """Whether something came since the last look of the heartbeat."""
+        self.heard = 1
+        """How many times something came."""
+        self.watch: Any = None
+        """What the engine's `Health` found when it looked last."""
         self.keyspace: str | None = None
         self.on_event: Callable[[Event], object] | None = None
         self.on_closed: Callable[[Link, BaseException | None], object] | None = None
@@ -111,6 +117,9 @@ class Link:
         self._closing = False
         self._heartbeat: Pending[Response] | None = None
         self._silent_since: float | None = None
+        self._heard_before = 0
+        self._beats = 0
+        self._given_up = 0
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{self.in_flight} in flight"
@@ -135,6 +144,11 @@ class Link:
     def orphans(self) -> int:
         """How many requests nobody waits for any more, whose answers are still to come."""
         return self.streams.orphans
+
+    @property
+    def news(self) -> int:
+        """How often something came, but for answers that nobody waited for, and heartbeats'."""
+        return self.heard - self._beats - (self._given_up - self.orphans)
 
     # --- sending -----------------------------------------------------------------------------
 
@@ -230,27 +244,30 @@ class Link:
         """Stop waiting for a stream; its id is free again once the late answer came."""
         if not self.closed:
             self.connection.orphan(stream)
+            self._given_up += 1
             if self._closing:
                 self._close_when_idle()
 
     # --- the heartbeat -----------------------------------------------------------------------
 
     def beat(self, timeout: float) -> None:
-        """Look whether anything came since the last look; if not, ask, and wait `timeout`.
+        """Look whether anything came since the last look; if not, `ask`.
 
         A full connection cannot be asked: it is closed when it stays silent for `timeout`.
         """
-        if self.heard or self.closed:
-            self.heard = False
+        if self.heard != self._heard_before or self.closed:
+            self._heard_before = self.heard
             self._silent_since = None
-            return
-        if self._heartbeat is not None:
-            return
-        if len(self.streams) >= self.streams.limit:
+        elif len(self.streams) >= self.streams.limit and self._heartbeat is None:
             self._beat_full(timeout)
-            return
-        self._heartbeat = self.request(Options(), timeout)
-        self._heartbeat.add_done_callback(self._beaten)
+        else:
+            self.ask(timeout)
+
+    def ask(self, timeout: float) -> None:
+        """Ask whether the server lives, and end the connection if no answer comes in time."""
+        if self._heartbeat is None and not self.closed:
+            self._heartbeat = self.request(Options(), timeout)
+            self._heartbeat.add_done_callback(self._beaten)
 
     def _beat_full(self, timeout: float) -> None:
         now = self.runtime.now()
@@ -267,6 +284,7 @@ class Link:
 
     def _beaten(self, pending: Pending[Response]) -> None:
         self._heartbeat = None
+        self._beats += 1
         if pending.error is not None and not self.closed:
             self.close(
                 ConnectionShutdown(
@@ -285,7 +303,7 @@ class Link:
         """Give each answer to its receiver, then events, then let go what waits."""
         if self.closed:
             return
-        self.heard = True
+        self.heard += 1
         if self.bytes_received is not None:
             self.bytes_received(len(data))
         connection = self.connection

@@ -165,7 +165,7 @@ class Preparer:
         plan: Iterable[Host],
         custom_payload: Mapping[str, bytes | None] | None,
     ) -> PreparedState:
-        runtime, hosts = self.engine.runtime, list(plan)
+        runtime, hosts = self.engine.runtime, sorted(plan, key=lambda host: host.is_sick)
         until = None if patience is None else runtime.now() + patience
         while True:
             errors: dict[Any, BaseException] = {}
@@ -238,7 +238,7 @@ class Preparer:
         """Spare the other hosts' first EXECUTE a round trip; what fails there is found then."""
         requests = []
         for pool in list(session.pools.values()):
-            link = pool.pick()
+            link = pool.prefer()
             if pool.host is not done and link is not None:
                 requests.append(spawn(self.engine.runtime, self._again(link, pool.host, state)))
         for error in await gather(requests):

@@ -73,6 +73,7 @@ class Details:
         "reprepares",
         "result",
         "retries",
+        "sick",
         "speculation",
         "started_at",
         "timer",
@@ -97,6 +98,8 @@ class Details:
         self.reprepares: dict[int, int] = {}
         self.result: Response | None = None
         self.retries = 0
+        self.sick: list[Host] = []
+        """Those of the plan that were passed over."""
         self.speculation: Any = None
         self.started_at = 0.0
         self.timer: Any = None
@@ -259,12 +262,16 @@ class Recovery(Waitable):
             return
         more.timer = None
         # What waits or sleeps has no attempt out that another could overtake.
-        if self.is_out(more):
-            before = more.attempts
+        if not self.is_out(more) or self.overtake():
+            self._next_speculation(more)
+
+    def overtake(self) -> bool:
+        """Ask another host too while an attempt is out; return whether that may help."""
+        more = self.details()
+        before = more.attempts
+        if more.pinned is None and before < self.session.engine.max_attempts:
             self.advance()
-            if more.attempts == before or self.done:
-                return
-        self._next_speculation(more)
+        return more.attempts > before and not self.done
 
 
 def _set_consistency(message: Any, level: int) -> None:

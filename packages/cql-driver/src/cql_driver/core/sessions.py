@@ -156,9 +156,9 @@ class SessionPools:
         self._watch_links()
 
     def _has_room(self) -> bool:
-        """Say whether any connection can take a request."""
+        """Say whether any connection can take a request; one to a sick host should not."""
         for pool in self.pools.values():
-            for link in pool.links:
+            for link in () if pool.host.is_sick else pool.links:
                 if len(link.streams) < link.streams.limit:
                     return True
         return False

@@ -108,6 +108,7 @@ class Settings:
     address_translator: Any = None
     endpoint_factory: Any = None
     reconnection_policy: Any = None
+    sick_node_policy: Any = None
     conviction_policy_factory: Callable[[Any], Any] | None = None
     prepare_on_all_hosts: bool = True
     reprepare_on_up: bool = True

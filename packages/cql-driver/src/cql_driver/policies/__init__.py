@@ -33,7 +33,9 @@ if TYPE_CHECKING:
         EC2MultiRegionTranslator,
         ExponentialReconnectionPolicy,
         IdentityTranslator,
+        NeverSickNodePolicy,
         ReconnectionPolicy,
+        SickNodePolicy,
         SimpleConvictionPolicy,
     )
     from cql_driver.policies.retry import (
@@ -76,7 +78,7 @@ else:
             "cql_driver.policies.reaching": (
                 "AddressTranslator ConstantReconnectionPolicy ConvictionPolicy "
                 "EC2MultiRegionTranslator ExponentialReconnectionPolicy IdentityTranslator "
-                "ReconnectionPolicy SimpleConvictionPolicy"
+                "NeverSickNodePolicy ReconnectionPolicy SickNodePolicy SimpleConvictionPolicy"
             ),
             "cql_driver.policies.retry": (
                 "DowngradingConsistencyRetryPolicy ExponentialBackoffRetryPolicy "
@@ -130,11 +132,13 @@ __all__ = [
     "PercentileSpeculativeExecutionPolicy",
     "SpeculativeExecutionPlan",
     "SpeculativeExecutionPolicy",
-    # Nodes that are down
+    # Nodes that are down, or sick
     "ConstantReconnectionPolicy",
     "ConvictionPolicy",
     "ExponentialReconnectionPolicy",
+    "NeverSickNodePolicy",
     "ReconnectionPolicy",
+    "SickNodePolicy",
     "SimpleConvictionPolicy",
     # Addresses
     "AddressTranslator",

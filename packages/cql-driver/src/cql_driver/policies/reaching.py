@@ -1,4 +1,4 @@
-"""Reaching nodes: when one counts as down, when to try it again, and at which address."""
+"""Reaching nodes: when one counts as down or sick, when to try again, and at which address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ __all__ = [
     "EC2MultiRegionTranslator",
     "ExponentialReconnectionPolicy",
     "IdentityTranslator",
+    "NeverSickNodePolicy",
     "ReconnectionPolicy",
+    "SickNodePolicy",
     "SimpleConvictionPolicy",
 ]
 
@@ -114,6 +116,59 @@ class ExponentialReconnectionPolicy(ReconnectionPolicy):
             yield jittered(delay, self.base_delay, self.max_delay)
             # Doubling what is capped never overflows, unlike a power of the attempt's number.
             delay = min(delay * 2, self.max_delay)
+
+
+class SickNodePolicy:
+    """Says when a node that is connected counts as sick, so that others are asked first.
+
+    - `silence`, `patience`: after so many seconds in which a node that owes answers sent
+      nothing at all, it is asked whether it lives; after so many more it is sick, until
+      anything comes from it. What it was asked is asked of other nodes too, where it reads or
+      is idempotent.
+    - `failures`: it is sick when so many requests in a row ran out of time, or so many of
+      late took `slowness` times as long as is usual at the other nodes, and 20 ms times
+      `slowness` at least. It is tried again after `base_delay` seconds, then after ever
+      longer delays up to `max_delay`, each time with a few requests.
+    - `max_share`: of the nodes of the local data centre, or of the others, not more than
+      this part is held to be sick, and never all of them
+
+    Sick nodes are asked where no other is left, stay connected, and have `Host.is_sick`.
+    Raises `InvalidArgument` or `InvalidArgumentType` for arguments that cannot be used.
+
+    Example::
+
+        cluster = Cluster(sick_node_policy=SickNodePolicy(silence=2.0, max_delay=600))
+    """
+
+    def __init__(
+        self,
+        silence: float = 0.5,
+        patience: float = 0.5,
+        failures: int = 5,
+        slowness: float = 10.0,
+        max_share: float = 2 / 3,
+        base_delay: float = 1.0,
+        max_delay: float = 60.0,
+    ) -> None:
+        self.silence = check_seconds("silence", silence)
+        self.patience = check_seconds("patience", patience)
+        self.failures = check_count("failures", failures, 1)
+        self.slowness = check_seconds("slowness", slowness)
+        self.max_share = check_seconds("max_share", max_share)
+        if slowness <= 1 or max_share > 1:
+            raise InvalidArgument("give a slowness above 1, and a max_share from 0 to 1")
+        self._delays = ExponentialReconnectionPolicy(base_delay, max_delay)
+
+    def new_trials(self) -> Iterator[float]:
+        """Return the delays before each trial, in seconds."""
+        return self._delays.new_schedule()
+
+
+class NeverSickNodePolicy(SickNodePolicy):
+    """Holds no node to be sick: each is asked in its turn, as long as it is connected."""
+
+    def __init__(self) -> None:
+        super().__init__(max_share=0)
 
 
 def _check_attempts(max_attempts: int | None) -> int | None:

@@ -33,6 +33,8 @@ class Host:
     endpoint: Any
     host_id: UUID | None
     is_up: bool | None
+    is_sick: bool = False
+    """Whether it is connected, but others are asked first: see `SickNodePolicy`."""
     broadcast_address: str | None = None
     broadcast_port: int | None = None
     broadcast_rpc_address: str | None = None

@@ -36,8 +36,9 @@ _SHORT_LIFE = 0.25
 class HostPool:
     """Connections to `host` that may be lent out, and those on their way.
 
-    `single` is the connection when there is just one, the common case; else None, and `pick`
-    finds the least busy. `first` is done when the first try to connect has ended.
+    `single` is the connection when there is just one, the common case, and the host is well;
+    else None, and `pick` finds the least busy. `first` is done when the first try to connect
+    has ended.
     """
 
     __slots__ = (
@@ -100,6 +101,10 @@ class HostPool:
             return self.single
         return min(self.links, key=_load, default=None)
 
+    def prefer(self) -> Link | None:
+        """Do as `pick` for a request that may go elsewhere: None when the host is sick."""
+        return None if self.host.is_sick else self.pick()
+
     def may_wait(self) -> bool:
         """Say whether a connection that cannot be lent now is likely to be soon."""
         if self.closed:
@@ -126,14 +131,14 @@ class HostPool:
         self.withheld.pop(link, None)
         if link in self.all_links and link not in self.links:
             self.links.append(link)
-            self._lent()
+            self.lent()
             self.session.drain()
 
     def withhold(self, link: Link) -> None:
         """Let requests not have the connection; those in flight go on."""
         if link in self.links:
             self.links.remove(link)
-            self._lent()
+            self.lent()
         if link in self.all_links:
             self.withheld[link] = None
 
@@ -142,8 +147,10 @@ class HostPool:
         self.withhold(link)
         self.withheld.pop(link, None)
 
-    def _lent(self) -> None:
-        self.single = self.links[0] if len(self.links) == 1 else None
+    def lent(self) -> None:
+        """Find out anew which connection there is for requests that may go to any host."""
+        only = len(self.links) == 1 and not self.host.is_sick
+        self.single = self.links[0] if only else None
 
     # --- filling -------------------------------------------------------------------------------
 
@@ -220,7 +227,7 @@ class HostPool:
         link.on_congested = self._congested
         self.all_links[link] = None
         self.links.append(link)
-        self._lent()
+        self.lent()
         session.engine.link_opened(self.host, link)
         session.drain()
 
@@ -308,7 +315,7 @@ class HostPool:
         self.retiring = {}
         self.links.clear()
         self.withheld.clear()
-        self._lent()
+        self.lent()
         for link in links:
             link.on_closed = None
             link.close(error)

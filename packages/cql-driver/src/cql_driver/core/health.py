@@ -1,0 +1,401 @@
+"""`Health`: which hosts are sick, connected but not answering, or far slower than the others.
+
+Requests do nothing for it. The engine's sweep looks ten times a second, while requests are
+under way, at what the connections owe, and counts requests that ran out of time:
+
+- *silent*: nothing at all came, not even an answer to OPTIONS; well as soon as anything comes
+- *failing*: requests run out of time, one after the other, whatever else is answered
+- *slow*: requests wait far longer than those at other hosts
+
+The latter two are tried again after growing delays, each time with the requests of one tick.
+A sick host is connected to, and asked when no other is left. Times are in ticks of the engine.
+"""
+
+from __future__ import annotations
+
+import weakref
+
+from cql_driver.core.execution import Execution
+from cql_driver.core.settings import TICK, ticks
+from cql_driver.logs import get_logger
+from cql_driver.policies import HostDistance, may_repeat
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from cql_driver.core.engine import Engine
+    from cql_driver.core.link import Link
+    from cql_driver.core.recovery import Attempt
+    from cql_driver.core.runtime import Timer
+    from cql_driver.pools.host import Host
+
+__all__ = ["Health"]
+
+log = get_logger("cql_driver.cluster")
+
+_LOOK = 5
+"""Ticks between two looks."""
+_SPREAD = 25
+"""Ticks over which requests must have run out of time, so that one pause is not held against
+a host several times."""
+_TRIAL = 100
+"""Ticks after which a request that tries a host counts as not answered."""
+_RELAPSE = 3000
+"""Ticks after which delays begin anew."""
+_WITNESSES = 3
+"""Other hosts that are asked too, in case that the network on our side is at fault."""
+_WEIGHT = 0.3
+_FADING = 0.97
+
+
+class _Watch:
+    """What was found at a connection when it was looked at last."""
+
+    __slots__ = ("heard", "looked", "news", "quiet")
+
+    def __init__(self, link: Link) -> None:
+        self.heard, self.news = link.heard, link.news
+        self.looked = -1
+        self.quiet = 0
+
+
+class _Record:
+    """What is known of one host."""
+
+    __slots__ = (
+        *("age", "ages", "asked", "cured", "delays", "failed", "failing", "heard", "host"),
+        *("reason", "slow", "timeouts", "timer", "trial", "witnesses"),
+    )
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.reason = ""
+        """What it is sick of."""
+        self.heard = self.asked = 0
+        """When something came last; since when nothing did though it was asked, or 0."""
+        self.timeouts = self.failing = self.failed = 0
+        """Requests in a row that ran out of time; when the first did, and the last."""
+        self.ages: list[int] = []
+        self.age = self.slow = 0.0
+        """How old what is in flight is on average; and how many got too old lately."""
+        self.witnesses: list[tuple[Link, int]] = []
+        self.delays: Iterator[float] | None = None
+        self.cured = 0
+        self.timer: Timer | None = None
+        self.trial: int | None = None
+        """None without a trial, 0 while it waits for a request, then since when."""
+
+
+class Health:
+    """Keeps `Host.is_sick` true; belongs to the loop."""
+
+    __slots__ = (
+        *("__weakref__", "_engine", "_last", "_next", "_patience", "_records", "_silence"),
+        *("_trials", "_usual", "policy"),
+    )
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        policy: Any = engine.settings.sick_node_policy
+        self.policy: Any = policy if policy is not None and policy.max_share else None
+        self._silence = ticks(getattr(policy, "silence", None))
+        self._patience = ticks(getattr(policy, "patience", None))
+        self._records: dict[int, _Record] = {}
+        self._trials: dict[int, _Record] = {}
+        self._last = self._next = 0
+        self._usual = 1.0
+
+    def _record(self, host: Host) -> _Record:
+        record = self._records.get(host.key)
+        if record is None:
+            record = self._records[host.key] = _Record(host)
+        return record
+
+    # --- what the engine tells -----------------------------------------------------------------
+
+    def timed_out(self, receiver: Execution | Attempt) -> None:
+        """A request runs out of time; it may be in flight."""
+        link = receiver.link
+        if self.policy is None or link is None or link.host is None:
+            return
+        record = self._record(link.host)
+        record.failed = tick = self._engine.tick
+        if not record.timeouts:
+            record.failing = tick
+        record.timeouts += 1
+        if record.trial is not None:
+            self._end_trial(record, "a request ran out of time again")
+
+    def link_opened(self, host: Host) -> None:
+        """A new connection was made: the host answers."""
+        record = self._records.get(host.key)
+        if record is not None and record.reason == "silent":
+            self._cure(record)
+
+    def forget(self, host: Host) -> None:
+        """The host is down, gone, or elsewhere: nothing that was found holds any more."""
+        record = self._records.get(host.key)
+        if record is not None:
+            self._cure(record)
+            del self._records[host.key]
+
+    def shutdown(self) -> None:
+        """Try nothing any more."""
+        self.policy = None
+        for record in self._records.values():
+            if record.timer is not None:
+                record.timer.cancel()
+
+    # --- looking -------------------------------------------------------------------------------
+
+    def look(self, stalled: bool) -> None:
+        """Look at all connections, if it is time to; not at what a loop that stood still missed."""
+        engine, tick, trials = self._engine, self._engine.tick, self._trials
+        regular = tick >= self._next
+        if self.policy is None or not (regular or trials):
+            return
+        last, self._last = self._last, tick
+        seen: dict[int, _Record] = {}
+        for session in list(engine.sessions):
+            for key, pool in list(session.pools.items()):
+                for link in list(pool.all_links):
+                    if len(link.streams) or key in trials:
+                        record = seen[key] = self._record(pool.host)
+                        self._listen(link, record, -1 if stalled else last)
+                        if regular and link.in_flight:
+                            record.ages += self._ages(link)
+        if regular:
+            self._measure(tick - self._next + _LOOK)
+            self._next = tick + _LOOK
+        for record in seen.values():
+            if record.trial is not None:
+                self._follow_trial(record)
+            elif stalled and record.asked:
+                record.asked = tick
+            elif record.reason != "silent":
+                self._judge(record)
+
+    def _listen(self, link: Link, record: _Record, last: int) -> None:
+        """Find out whether anything came on a connection that owes answers."""
+        tick = self._engine.tick
+        watch = link.watch
+        if watch is None:
+            watch = link.watch = _Watch(link)
+        if link.heard != watch.heard:
+            watch.heard, watch.quiet = link.heard, tick
+            record.heard, record.asked = tick, 0
+            before, watch.news = watch.news, link.news
+            if watch.news > before:
+                record.timeouts = 0
+                if record.trial is not None:
+                    self._end_trial(record, None)
+        elif watch.looked != last:
+            watch.quiet = tick
+        elif tick - watch.quiet >= self._silence and not record.asked:
+            watch.quiet = record.asked = tick
+            self._ask(record)
+        watch.looked = tick
+
+    def _ask(self, record: _Record) -> None:
+        """Ask the host, and some others, whether they live."""
+        others = [other for other in self._group(record.host) if not other.is_sick]
+        witnesses = [self._links(other)[0] for other in others[:_WITNESSES]]
+        record.witnesses = [(link, link.heard) for link in witnesses]
+        for link in (*self._links(record.host), *witnesses):
+            if len(link.streams) < link.streams.limit:
+                link.ask(self._engine.settings.idle_heartbeat_timeout)
+
+    def _ages(self, link: Link) -> list[int]:
+        """Return for how long the requests on a connection have been in flight."""
+        tick = self._engine.tick
+        waiting: list[Any] = link.streams.waiting
+        return [
+            tick - receiver.expires + ticks(receiver.timeout)
+            for receiver in waiting
+            if receiver.__class__ is Execution and _is_first(receiver)
+        ]
+
+    def _measure(self, passed: int) -> None:
+        """Go by the ages of what is in flight; `passed` is the time since this was done last."""
+        limit = self._limit()
+        found = [0.0] * len(self._engine.metadata.all_hosts())
+        for at, record in enumerate(self._records.values()):
+            ages, record.ages = record.ages, []
+            mean = sum(ages) / len(ages) if ages else 0.0
+            record.age += (mean - record.age) * _WEIGHT
+            record.slow = record.slow * _FADING + sum(limit <= age < limit + passed for age in ages)
+            found[at] = record.age
+        self._usual = sorted(found)[(len(found) - 1) // 2]
+
+    def _limit(self) -> int:
+        """Return the age from which on a request is slow."""
+        return int(self.policy.slowness * max(self._usual, 1.0))
+
+    def _judge(self, record: _Record) -> None:
+        policy, tick = self.policy, self._engine.tick
+        silent = tick - record.asked if record.asked else -1
+        if silent >= self._patience:
+            if any(link.heard != before for link, before in record.witnesses):
+                seconds = (self._silence + silent) * TICK
+                self._sicken(
+                    record, "silent", f"it owes answers, and nothing came for {seconds:.1f} s"
+                )
+        elif record.reason or record.heard < tick:
+            return  # it is silent for now, and what it owes tells nothing
+        elif record.timeouts >= policy.failures and record.failed - record.failing >= _SPREAD:
+            others = [self._record(other).timeouts for other in self._group(record.host)]
+            if any(count * 2 < record.timeouts for count in others):
+                why = f"{record.timeouts} requests in a row ran out of time"
+                self._sicken(record, "failing", why)
+        elif record.slow >= policy.failures and record.age >= self._limit():
+            why = f"requests take {record.age * TICK:.2f} s, far longer than elsewhere"
+            self._sicken(record, "slow", why)
+
+    # --- who is near ---------------------------------------------------------------------------
+
+    def _links(self, host: Host) -> list[Link]:
+        pools = (session.pools.get(host.key) for session in self._engine.sessions)
+        return [link for pool in pools if pool is not None for link in pool.all_links]
+
+    def _group(self, host: Host) -> list[Host]:
+        """Return the other hosts as near as this one that are connected to."""
+        engine = self._engine
+        local = engine.distance(host) <= HostDistance.LOCAL
+        return [
+            other
+            for other in engine.metadata.all_hosts()
+            if other is not host
+            and self._links(other)
+            and (engine.distance(other) <= HostDistance.LOCAL) == local
+        ]
+
+    # --- sick and well -------------------------------------------------------------------------
+
+    def _sicken(self, record: _Record, reason: str, why: str) -> None:
+        """Have other hosts asked before this one, unless too few would be left."""
+        engine, host, before = self._engine, record.host, record.reason
+        if not before:
+            others = self._group(host)
+            sick = sum(other.is_sick for other in others)
+            share = (sick + 1) / (len(others) + 1)
+            if sick == len(others) or share > self.policy.max_share + 1e-9:
+                return
+            self._set(host, True)
+            log.warning("Host %s is sick, others are asked first: %s", host, why)
+            self._tell(host, "sick")
+        record.reason = reason
+        if record.timer is not None:
+            record.timer.cancel()
+            record.timer = None
+        if reason == "silent":
+            for link in self._links(host):
+                _on_next_bytes(link, weakref.WeakMethod(self.link_opened), host)
+                self._overtake(link)
+        else:
+            if record.delays is None or engine.tick - record.cured > _RELAPSE:
+                record.delays = iter(self.policy.new_trials())
+            self._schedule(record)
+        if engine.control.host is host:
+            engine.control.reconnect()
+
+    def _set(self, host: Host, sick: bool) -> None:
+        host.is_sick = sick
+        for session in list(self._engine.sessions):
+            pool = session.pools.get(host.key)
+            if pool is not None:
+                pool.lent()
+            if not sick:
+                session.drain()
+
+    def _cure(self, record: _Record) -> None:
+        reason, record.reason = record.reason, ""
+        record.timeouts = 0
+        record.age = record.slow = 0.0
+        record.trial = None
+        self._trials.pop(record.host.key, None)
+        if record.timer is not None:
+            record.timer.cancel()
+            record.timer = None
+        if reason:
+            record.cured = self._engine.tick
+            self._set(record.host, False)
+            log.info("Host %s is well again", record.host)
+            self._tell(record.host, "well")
+
+    def _tell(self, host: Host, change: str) -> None:
+        if self._engine.observers.host_changed is not None:
+            self._engine.observers.host_changed(host, change)
+
+    def _overtake(self, link: Link) -> None:
+        """Ask other hosts what a silent one was asked, where that does no harm."""
+        for receiver in list(link.streams.waiting):
+            execution = getattr(receiver, "execution", receiver)
+            if isinstance(execution, Execution) and may_repeat(execution.statement):
+                execution.overtake()
+
+    # --- trying again --------------------------------------------------------------------------
+
+    def _schedule(self, record: _Record) -> None:
+        delay = next(record.delays, None) if record.delays is not None else None
+        if delay is not None:
+            begin = weakref.WeakMethod(self._begin_trial)
+            record.timer = self._engine.runtime.call_later(delay, _call, begin, record)
+
+    def _begin_trial(self, record: _Record) -> None:
+        record.timer = None
+        record.trial = 0
+        self._trials[record.host.key] = record
+        for link in self._links(record.host):
+            link.watch = None  # what came before is not about the trial
+        self._set(record.host, False)
+
+    def _follow_trial(self, record: _Record) -> None:
+        """Let no more requests through than those of the first tick that has any."""
+        tick = self._engine.tick
+        if record.trial == 0:
+            if any(link.in_flight for link in self._links(record.host)):
+                record.trial = tick
+                self._set(record.host, True)
+        elif record.trial is not None:
+            patience = self._limit() if record.reason == "slow" else _TRIAL
+            if tick - record.trial > patience:
+                self._end_trial(record, "a request was not answered soon enough")
+
+    def _end_trial(self, record: _Record, failure: str | None) -> None:
+        if failure is None:
+            self._cure(record)
+            return
+        record.trial = None
+        self._trials.pop(record.host.key, None)
+        self._set(record.host, True)
+        log.debug("Host %s is still sick: %s", record.host, failure)
+        self._schedule(record)
+
+
+def _is_first(execution: Any) -> bool:
+    """Say whether the age of a request is that of its attempt."""
+    more = execution.more
+    return more is None or (more.attempts == 1 and not more.waited and not more.armed)
+
+
+def _on_next_bytes(link: Link, function: Any, host: Host) -> None:
+    """Have a function called with the host when anything comes."""
+    before: Callable[[int], object] | None = link.bytes_received
+
+    def heard(size: int) -> None:
+        link.bytes_received = before
+        if before is not None:
+            before(size)
+        _call(function, host)
+
+    link.bytes_received = heard
+
+
+def _call(method: Any, argument: Any) -> None:
+    """Call the method that a weak reference leads to, if it is there."""
+    function = method()
+    if function is not None:
+        function(argument)
