@@ -193,3 +193,11 @@ def keyspace(contents: KeyspaceContents | None = None, **more: Any) -> KeyspaceM
     """Return the keyspace ``ks`` with these contents."""
     made = KeyspaceMetadata("ks", True, "SimpleStrategy", {"replication_factor": "1"}, **more)
     return made.with_contents(contents)
+
+
+def heads(text: str) -> list[str]:
+    """Return the first three words of each statement, the last of them without its keyspace."""
+    found = [line.split()[:4] for line in text.splitlines() if line.startswith("CREATE ")]
+    return [
+        " ".join(words[1 : 4 if words[1] in ("MATERIALIZED", "CUSTOM") else 3]) for words in found
+    ]

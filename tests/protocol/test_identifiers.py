@@ -10,6 +10,7 @@ from cql_protocol.identifiers import (
     RESERVED_WORDS,
     escape_name,
     is_valid_name,
+    maybe_escape_name,
     protect_name,
     protect_names,
     protect_type_name,
@@ -119,3 +120,7 @@ def test_a_subclass_of_str_cannot_change_the_quoting():
 )
 def test_values_of_options(value, text):
     assert protect_value(value) == text
+
+
+def test_protecting_has_another_name_too() -> None:
+    assert maybe_escape_name is protect_name
