@@ -12,13 +12,18 @@ from cql_driver.query import dict_factory
 from tests.cassandra import ClusterOptions
 from tests.integration.driver.support import connected
 from tests.integration.schema.cql import statements
+from tests.integration.schema.random_schema import RandomSchema
 from tests.integration.schema.trigger import make_trigger
 
 if TYPE_CHECKING:
     from cql_driver.cluster import Session
     from tests.cassandra import ClusterPool
 
-SCRIPT = statements(Path(__file__).with_name("script.cql").read_text())
+SCRIPT = [
+    *statements(Path(__file__).with_name("script.cql").read_text()),
+    *RandomSchema("random", seed=3).statements(tables=24),
+]
+"""What is applied to the first node."""
 _MEMTABLES = {
     "default": {"inherits": "trie"},
     "trie": {"class_name": "TrieMemtable"},

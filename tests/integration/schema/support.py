@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cql_driver.metadata import KeyspaceMetadata
-from cql_driver.metadata.parser import read_contents
-
 if TYPE_CHECKING:
     from cql_driver.cluster import Session
+    from cql_driver.metadata import KeyspaceMetadata
 
 KEYSPACES = (
     "Mixed",
@@ -19,6 +17,7 @@ KEYSPACES = (
     "indexes",
     "masks",
     "options",
+    "random",
     "simple",
     "table",
     "transient",
@@ -29,11 +28,6 @@ KEYSPACES = (
 """Those that the script leaves behind."""
 SYSTEM = ("system", "system_auth", "system_distributed", "system_schema", "system_traces")
 VIRTUAL = ("system_views", "system_virtual_schema")
-_VIRTUAL_TABLES = ("keyspaces", "tables", "columns")
-_TABLES = (
-    *_VIRTUAL_TABLES,
-    *("types", "functions", "aggregates", "indexes", "triggers", "views", "column_masks"),
-)
 MAPPINGS = {
     "table": "tables",
     "materialized_view": "views",
@@ -60,21 +54,8 @@ def described(session: Session, keyspace: str) -> list[Described]:
 
 
 def keyspace_of(session: Session, name: str) -> KeyspaceMetadata:
-    """What the driver reads from the rows of a keyspace."""
-    virtual = name in VIRTUAL
-    schema = "system_virtual_schema" if virtual else "system_schema"
-    rows = {
-        table: session.execute(
-            f"SELECT * FROM {schema}.{table} WHERE keyspace_name = '{name}'"
-        ).all()
-        for table in (_VIRTUAL_TABLES if virtual else _TABLES)
-    }
-    (row,) = rows["keyspaces"]
-    replication = dict(row.get("replication", {}))
-    strategy = replication.pop("class", None)
-    durable = row.get("durable_writes", True)
-    found = KeyspaceMetadata(name, durable, strategy, replication, virtual=virtual)
-    return found.with_contents(read_contents(name, rows, virtual=virtual))
+    """What the driver knows of a keyspace."""
+    return session.cluster.metadata.keyspaces[name]
 
 
 def entity(keyspace: KeyspaceMetadata, row: Described) -> Any:

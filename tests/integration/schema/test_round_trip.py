@@ -45,6 +45,12 @@ CORRECTIONS = [
         "$$/* it's $$ here */ return s;$$",
         "'/* it''s $$ here */ return s;'",
     ),
+    (
+        "functions",
+        "dollar_at_end(text)",
+        "$$return s; // $$$",
+        "'return s; // $'",
+    ),
     # A function of lower case is looked for.
     ("masks", "own_function", "masks.Third()", 'masks."Third"()'),
     # Words that other releases reserve.
@@ -111,6 +117,29 @@ def test_an_export_has_what_the_server_describes_and_no_more(original: Session, 
     ours = [text for text in export if not text.startswith("CREATE TRIGGER")]
     assert sorted(map(normal, ours)) == sorted(map(normal, theirs))
     assert len(export) - len(ours) == len(triggers_of(original, name))
+
+
+@pytest.mark.parametrize("name", KEYSPACES)
+def test_tables_are_exported_with_what_belongs_to_them(original: Session, name: str) -> None:
+    for table in keyspace_of(original, name).tables.values():
+        rows = original.execute(f'DESCRIBE TABLE "{name}"."{table.name}"')
+        theirs = [
+            corrected(name, Described(row["type"], row["name"], row["create_statement"]))
+            for row in rows
+        ]
+        export = statements(table.export_as_string())
+        ours = [text for text in export if not text.startswith("CREATE TRIGGER")]
+        assert sorted(map(normal, ours)) == sorted(map(normal, theirs))
+        assert len(export) - len(ours) == len(table.triggers)
+
+
+def test_the_export_of_all_is_that_of_each_keyspace(original: Session) -> None:
+    metadata = original.cluster.metadata
+    parts = [keyspace_of(original, name).export_as_string() for name in metadata.keyspaces]
+    assert sorted(statements(metadata.export_schema_as_string())) == sorted(
+        statement for part in parts for statement in statements(part)
+    )
+    assert {*KEYSPACES, *SYSTEM, *VIRTUAL} == metadata.keyspaces.keys()
 
 
 @pytest.mark.parametrize("name", KEYSPACES)
