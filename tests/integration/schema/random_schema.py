@@ -10,26 +10,6 @@ _NATIVE = (
     *("inet", "int", "smallint", "text", "time", "timestamp", "timeuuid", "tinyint", "uuid"),
     "varint",
 )
-    "ascii",
-    "bigint",
-    "blob",
-    "boolean",
-    "date",
-    "decimal",
-    "double",
-    "duration",
-    "float",
-    "inet",
-    "int",
-    "smallint",
-    "text",
-    "time",
-    "timestamp",
-    "timeuuid",
-    "tinyint",
-    "uuid",
-    "varint",
-]
 _CUSTOM = "'org.apache.cassandra.db.marshal.LexicalUUIDType'"
 _LETTERS = "abcz_09ABZ \"'.$;-/*éü日"
 _RESERVED = ("select", "from", "table", "token", "view", "entries", "primary", "static", "nan")

@@ -191,7 +191,7 @@ def _function(found: Function) -> list[str]:
         "DETERMINISTIC" if found.deterministic else None,
         "MONOTONIC" if found.monotonic else monotonic_on and f"MONOTONIC ON {monotonic_on}",
         f"LANGUAGE {found.language}",
-        f"AS {quote_text(body) if '$$' in body else f'$${body}$$'}",
+        f"AS {quote_text(body) if '$$' in f'{body}$' else f'$${body}$$'}",
     )
 
 
