@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cql_protocol.messages import Event, StatusChange, Supported, TopologyChange
+from cql_protocol.messages import Event, SchemaChange, StatusChange, Supported, TopologyChange
 from tests.simulation.node import SimNode
 from tests.simulation.store import Store, Tables
 from tests.simulation.system import PARTITIONER, Schema, make_traces
@@ -13,7 +13,7 @@ from tests.simulation.system import PARTITIONER, Schema, make_traces
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from cql_protocol.messages import Message, SchemaChange
+    from cql_protocol.messages import Message
     from tests.simulation.network import SimNetwork
 
 __all__ = ["SimCluster"]
@@ -148,6 +148,19 @@ class SimCluster:
             self.world.after(self.schema_lag, self.push, change)
         else:
             self.world.soon(None, self.push, (change,))
+
+    def change(self, change: str, target: str, keyspace: str, name: str, *rows: Any) -> None:
+        """Change what DDL of this simulation cannot, and have everybody told.
+
+        `rows` are (system table, key, values): rows of ``system_schema`` to be put or, without
+        values, to be removed. A function's name comes with its argument types, as in ``f(int)``.
+        """
+        for table, key, values in rows:
+            self.store.keyspaces[keyspace].put(table, *key, **values)
+        self.store.changed()
+        name, bracket, types = name.rstrip(")").partition("(")
+        arguments = [each for each in types.split(", ") if each] if bracket else None
+        self.schema_changed(SchemaChange(change, target, keyspace, name, arguments))
 
     # --- nodes that come and go ----------------------------------------------------------------
 

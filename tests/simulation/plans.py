@@ -226,6 +226,9 @@ class Plan:
     ) -> Response:
         given = self._cells(self.statement.conditions, values)
         rows = [row for _, row in self._matching(given)]
+        for name, texts in self.statement.among:
+            cells = [literal(text, self.table.columns[name], values) for text in texts]
+            rows = [row for row in rows if row.get(name) in cells]
         limit = self.statement.limit
         if limit is not None:
             cell = literal(limit, INT, values)
@@ -244,8 +247,8 @@ class Plan:
             else:
                 rows = rows[start:]
         names = [column.name for column in self.columns]
-        cells = [[row.get(name) for name in names] for row in rows]
-        return self._page(cells, following, parameters, metadata_id)
+        page = [[row.get(name) for name in names] for row in rows]
+        return self._page(page, following, parameters, metadata_id)
 
     def _begin(self, state: bytes | None) -> tuple[int, int]:
         """Return where a page begins, and how many empty pages come before it."""

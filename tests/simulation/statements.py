@@ -35,11 +35,12 @@ class Statement:
     """What a text says. `kind` is its first word (or two, for DDL), in capitals.
 
     `assignments` are (column, term, increment?), `conditions` (column, term); a term is a
-    `Marker`, or the text of a literal. `conditional` is IF. `schema` is what DDL is about:
-    (change, target, name, the rest of the text).
+    `Marker`, or the text of a literal; `among` are (column, texts) of IN. `conditional` is IF.
+    `schema` is what DDL is about: (change, target, name, the rest of the text).
     """
 
     __slots__ = (
+        "among",
         "assignments",
         "columns",
         "conditional",
@@ -61,6 +62,7 @@ class Statement:
         self.columns: list[str] | None = None
         self.assignments: list[tuple[str, Marker | str, bool]] = []
         self.conditions: list[tuple[str, Marker | str]] = []
+        self.among: list[tuple[str, list[str]]] = []
         self.conditional: list[tuple[str, Marker | str]] | None = None
         self.limit: Marker | str | None = None
         self.markers: list[Marker] = []
@@ -193,15 +195,22 @@ class _Parser:
         return name
 
     def _conditions(self) -> list[tuple[str, Marker | str]]:
-        found = [self._condition()]
+        found = self._condition()
         while self.skip("and"):
-            found.append(self._condition())
+            found += self._condition()
         return found
 
-    def _condition(self) -> tuple[str, Marker | str]:
+    def _condition(self) -> list[tuple[str, Marker | str]]:
         name = self.name()
+        if self.skip("in", "("):
+            texts = [str(self.term())]
+            while self.skip(","):
+                texts.append(str(self.term()))
+            self.need(")")
+            self.found.among.append((name, texts))
+            return []
         self.need("=")
-        return name, self.term()
+        return [(name, self.term())]
 
     def _insert(self) -> None:
         self.need("into")

@@ -82,12 +82,27 @@ class Table:
 
 
 class Keyspace:
-    """A keyspace: its replication options and tables."""
+    """A keyspace: its replication options and tables.
+
+    `entities` is what else is in it: rows of ``system_schema`` by system table and key.
+    """
 
     def __init__(self, name: str, replication: Mapping[str, str]) -> None:
         self.name = name
         self.replication = dict(replication)
         self.tables: dict[str, Table] = {}
+        self.entities: dict[str, dict[tuple[str, ...], dict[str, Any]]] = {}
+
+    def put(self, system_table: str, *key: str, **values: Any) -> None:
+        """Have a row in a table of ``system_schema``; without values, have it no more.
+
+        The change is not counted, and nobody is told: see `SimCluster.change`.
+        """
+        rows = self.entities.setdefault(system_table, {})
+        if values:
+            rows[key] = values
+        else:
+            del rows[key]
 
 
 class Tables(Protocol):

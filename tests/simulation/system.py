@@ -242,9 +242,25 @@ class Schema:
                 raise InvalidRequest(f"unconfigured table {name}")
             found = self._tables[space, name] = _table(space, name, *known[name])
             fill = getattr(self, f"_fill_{name}", None)
-            if space == "system_schema" and fill is not None:
-                fill(found)
+            if space == "system_schema":
+                if fill is not None:
+                    fill(found)
+                self._fill_entities(found)
+            elif name == "keyspaces":
+                found.add(keyspace_name="system_views")
+            elif name == "tables":
+                found.add(keyspace_name="system_views", table_name="clients", comment="")
+            else:
+                named = {"keyspace_name": "system_views", "table_name": "clients"}
+                column = {"kind": "partition_key", "position": 0, "clustering_order": "none"}
+                found.add(**named, column_name="address", type="inet", **column)
         return found
+
+    def _fill_entities(self, table: Table) -> None:
+        """Add what tests have put into keyspaces."""
+        for keyspace in self._store.keyspaces.values():
+            for values in keyspace.entities.get(table.name, {}).values():
+                table.add(keyspace_name=keyspace.name, **values)
 
     def forget(self) -> None:
         """Make the tables anew when they are asked for next."""

@@ -12,7 +12,11 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from cql_driver.metadata.export import RegisteredTableExtension
-    from cql_driver.metadata.metadata import Metadata
+    from cql_driver.metadata.metadata import (
+        NO_VALID_REPLICA,
+        Metadata,
+        group_keys_by_replica,
+    )
     from cql_driver.metadata.replication import (
         EverywhereStrategy,
         LocalStrategy,
@@ -48,7 +52,7 @@ else:
         __name__,
         {
             "cql_driver.metadata.export": "RegisteredTableExtension",
-            "cql_driver.metadata.metadata": "Metadata",
+            "cql_driver.metadata.metadata": "NO_VALID_REPLICA Metadata group_keys_by_replica",
             "cql_driver.metadata.replication": (
                 "EverywhereStrategy LocalStrategy NetworkTopologyStrategy ReplicationFactor "
                 "ReplicationStrategy SimpleStrategy replication_strategy"
@@ -67,6 +71,7 @@ else:
     )
 
 __all__ = [
+    "NO_VALID_REPLICA",
     "Aggregate",
     "BytesToken",
     "ColumnMetadata",
@@ -90,6 +95,7 @@ __all__ = [
     "TriggerMetadata",
     "UserType",
     "escape_name",
+    "group_keys_by_replica",
     "is_valid_name",
     "maybe_escape_name",
     "protect_name",

@@ -8,7 +8,7 @@ from types import MappingProxyType
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
     from uuid import UUID
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cql_driver.pools.host import Host
     from cql_protocol.tokens import Token
 
-__all__ = ["Metadata"]
+__all__ = ["NO_VALID_REPLICA", "Metadata", "group_keys_by_replica"]
 
 
 class _Snapshot:
@@ -276,6 +276,62 @@ class Metadata:
             old,
             changes.get("names", (old.cluster_name, old.partitioner)),
         )
+
+
+NO_VALID_REPLICA: Any = object()
+"""The key of those keys that `group_keys_by_replica` finds no host for."""
+
+
+def group_keys_by_replica(
+    session: Any, keyspace: str, table: str, keys: Iterable[Sequence[Any]]
+) -> dict[Any, list[Sequence[Any]]]:
+    """Return partition keys by a host that has them, so that each host can be asked for its own.
+
+    A key is a tuple of the values of the table's partition key. Of the replicas that are up and
+    in use the nearest counts, and among these the one with the fewest keys so far; keys without
+    one are under `NO_VALID_REPLICA`. Raises `InvalidArgument` for a table that is not there,
+    and what binding raises for values that do not fit.
+
+    Example::
+
+        for host, keys in group_keys_by_replica(session, "shop", "users", [(1,), (2,)]).items():
+            print(host, keys)
+    """
+    from cql_driver.errors import InvalidArgument
+    from cql_protocol.rows import bind_values
+    from cql_protocol.tokens import composite_key
+    from cql_protocol.types import UserType
+    from cql_protocol.types.parse_cql import parse_cql_type
+
+    cluster = session.cluster
+    space = cluster.metadata.keyspaces.get(keyspace)
+    if space is None or table not in space.tables:
+        raise InvalidArgument(f"there is no table {table!r} in keyspace {keyspace!r}")
+
+    def user_type(name: str) -> Any:
+        found = space.user_types.get(name)
+        if found is None:
+            return None
+        types = [parse_cql_type(each, keyspace, user_type) for each in found.field_types]
+        return UserType(keyspace, name, zip(found.field_names, types, strict=True))
+
+    columns = [
+        (column.name, parse_cql_type(column.cql_type, keyspace, user_type))
+        for column in space.tables[table].partition_key
+    ]
+    found: dict[Any, list[Sequence[Any]]] = {}
+    for key in keys:
+        cells: Any = bind_values(columns, key, allow_unset=False)
+        hosts = cluster.metadata.get_replicas(keyspace, composite_key(cells))
+        used = [host for host in hosts if host.is_up is not False]
+        distances = {host: cluster.profile_manager.distance(host) for host in used}
+        choice = min(
+            (host for host in used if distances[host] >= 0),
+            key=lambda host: (distances[host], len(found.get(host, ()))),
+            default=NO_VALID_REPLICA,
+        )
+        found.setdefault(choice, []).append(key)
+    return found
 
 
 def _token_class(partitioner: str | None) -> type[Token] | None:
