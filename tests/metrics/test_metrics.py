@@ -187,12 +187,20 @@ def test_a_removed_host_is_forgotten_but_not_what_it_adds(metrics: Metrics) -> N
 
 def _cluster() -> Cluster:
     first, second, third = host(1), host(2), host(3)
+    second.is_sick = True
     cluster = Cluster(first, second, third)
     cluster.pools = [(first, 2, 5, 1, 0), (first, 1, 1, 0, 2), (second, 0, 0, 0, 4)]
     return cluster
 
 
-GAUGES = {"known_hosts": 3, "connected_to": 1, "open_connections": 3, "in_flight": 6, "waiting": 6}
+GAUGES = {
+    "known_hosts": 3,
+    "connected_to": 1,
+    "sick_hosts": 1,
+    "open_connections": 3,
+    "in_flight": 6,
+    "waiting": 6,
+}
 
 
 def _gauges(metrics: Metrics) -> dict[str, Any]:
@@ -236,3 +244,10 @@ def test_the_stats_have_the_known_names(metrics: Metrics) -> None:
     }
     assert known <= metrics.get_stats().keys()
     assert metrics.get_stats()["request_timer"] == metrics.request_timer.snapshot()
+
+
+def test_how_often_a_node_was_sick(metrics: Metrics) -> None:
+    node = host(1)
+    for change in ("sick", "well", "sick", "well", "down"):
+        metrics.host_changed(node, change)
+    assert metrics.by_host()[node].times_sick == 2

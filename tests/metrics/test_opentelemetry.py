@@ -266,6 +266,11 @@ def test_an_older_api_takes_no_advice_on_buckets() -> None:
         def create_histogram(self, name: str, unit: str, description: str) -> str:
             return name
 
+        def create_counter(self, name: str, unit: str, description: str) -> str:
+            return name
+
+        create_up_down_counter = create_counter
+
     class OldProvider:
         def get_meter(self, *args: Any, **kwargs: Any) -> OldMeter:
             return OldMeter()
@@ -307,3 +312,21 @@ def test_the_extra_is_named_when_the_library_is_missing(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     with pytest.raises(DependencyException, match=r"pip install 'cql-driver\[opentelemetry\]'"):
         OpenTelemetryObserver()
+
+
+def test_nodes_that_are_sick(telemetry: Telemetry) -> None:
+    for node, change in ((1, "sick"), (2, "sick"), (1, "well"), (1, "down"), (2, "up")):
+        telemetry.group.host_changed(host(node), change)
+    data = telemetry.reader.get_metrics_data()
+    assert data is not None
+    found = {
+        (metric.name, point.attributes["server.address"]): point.value
+        for metric in data.resource_metrics[0].scope_metrics[0].metrics
+        for point in metric.data.data_points
+    }
+    assert found == {
+        ("cql_driver.sick_hosts", "10.0.0.1"): 0,
+        ("cql_driver.sick_hosts", "10.0.0.2"): 1,
+        ("cql_driver.times_sick", "10.0.0.1"): 1,
+        ("cql_driver.times_sick", "10.0.0.2"): 1,
+    }

@@ -35,6 +35,8 @@ def cluster() -> Iterator[Cluster]:
         metrics.attempt_ended(REQUEST, node, error, duration)
         metrics.request_ended(REQUEST, error, duration)
     metrics.connection_opened(first)
+    metrics.host_changed(second, "sick")
+    second.is_sick = True
     metrics.bytes_sent(first, 100)
     metrics.bytes_received(second, 300)
     yield cluster
@@ -55,6 +57,7 @@ def test_totals(registry: CollectorRegistry) -> None:
     assert registry.get_sample_value("cql_driver_retries_total") == 0
     assert registry.get_sample_value("cql_driver_known_hosts") == 2
     assert registry.get_sample_value("cql_driver_connected_to") == 2
+    assert registry.get_sample_value("cql_driver_sick_hosts") == 1
 
 
 def test_numbers_of_hosts(registry: CollectorRegistry) -> None:
@@ -62,6 +65,7 @@ def test_numbers_of_hosts(registry: CollectorRegistry) -> None:
     assert value("cql_driver_attempts_total", FIRST) == 2
     assert value("cql_driver_speculative_executions_total", SECOND) == 1
     assert value("cql_driver_connections_opened_total", FIRST) == 1
+    assert value("cql_driver_times_sick_total", SECOND) == 1
     assert value("cql_driver_sent_bytes_total", FIRST) == 100
     assert value("cql_driver_received_bytes_total", SECOND) == 300
     assert value("cql_driver_errors_total", {**SECOND, "kind": "read_timeout"}) == 1

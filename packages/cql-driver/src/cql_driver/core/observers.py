@@ -88,7 +88,10 @@ class Observer:
         """`size` bytes came from `host`."""
 
     def host_changed(self, host: Host, change: str) -> None:
-        """A host was ``"added"``, ``"removed"``, or went ``"up"`` or ``"down"``."""
+        """A host was ``"added"``, ``"removed"``, or went ``"up"``, ``"down"`` or ``"sick"``.
+
+        After ``"sick"`` follows ``"well"``, before ``"down"`` or ``"removed"`` too.
+        """
 
     def attached(self, cluster: Any) -> None:
         """The cluster connects, and this observer watches it from now on."""

@@ -97,17 +97,24 @@ class Pools:
         except ReferenceError:
             return []
 
-    def known_hosts(self) -> int:
-        """Return how many hosts the cluster has."""
+    def _hosts(self) -> list[Host]:
         try:
             cluster = self._cluster()
-            return 0 if cluster is None else len(cluster.metadata.all_hosts())
+            return [] if cluster is None else list(cluster.metadata.all_hosts())
         except ReferenceError:
-            return 0
+            return []
+
+    def known_hosts(self) -> int:
+        """Return how many hosts the cluster has."""
+        return len(self._hosts())
 
     def connected_to(self) -> int:
         """Return to how many hosts there is a connection."""
         return len({pool[0].key for pool in self.snapshot() if pool[1]})
+
+    def sick_hosts(self) -> int:
+        """Return how many hosts are held to be sick."""
+        return sum(host.is_sick for host in self._hosts())
 
     def open_connections(self) -> int:
         """Return how many connections there are."""
@@ -137,6 +144,7 @@ class HostMetrics:
         "host",
         "requests",
         "speculative_executions",
+        "times_sick",
         "errors",
         "latency",
         "connections_opened",
@@ -151,6 +159,8 @@ class HostMetrics:
     requests: int
     """Attempts that were sent, speculative ones and retries included."""
     speculative_executions: int
+    times_sick: int
+    """How often it was found to be sick: see `SickNodePolicy`."""
     connections_opened: int
     connections_closed: int
     connections_failed: int
@@ -161,6 +171,7 @@ class HostMetrics:
         self.host = host
         self.requests = 0
         self.speculative_executions = 0
+        self.times_sick = 0
         self.errors: dict[str, int] = {}
         self.latency = PmfStat("latency", _SAMPLE, LATENCY_BOUNDS)
         self.connections_opened = 0
@@ -187,6 +198,7 @@ class HostMetrics:
 _SUMMED = (
     "requests",
     "speculative_executions",
+    "times_sick",
     "connections_opened",
     "connections_closed",
     "connections_failed",

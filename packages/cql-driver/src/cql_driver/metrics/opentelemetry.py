@@ -45,7 +45,8 @@ class OpenTelemetryObserver(Observer):
 
     Attributes follow the semantic conventions for Cassandra; attempts that fail, retries,
     speculative executions and timeouts are events of the span. Besides, the histogram
-    ``db.client.operation.duration`` is recorded. Providers are the global ones when None.
+    ``db.client.operation.duration`` is recorded, and ``cql_driver.sick_hosts`` and
+    ``cql_driver.times_sick`` count nodes that hang or lag. Providers are the global ones when None.
 
     With `query_text` the span has the CQL in ``db.query.text``, literals replaced by ``?``
     and cut to `max_length` characters. Span processors run on the loop: use a batching one.
@@ -80,6 +81,12 @@ class OpenTelemetryObserver(Observer):
         self._tracer: Any = trace.get_tracer("cql_driver", __version__, tracer_provider)
         meter: Any = metrics.get_meter("cql_driver", __version__, meter_provider)
         self._duration: Any = _histogram(meter)
+        self._sick: Any = meter.create_up_down_counter(
+            "cql_driver.sick_hosts", "{host}", "Nodes that hang or lag."
+        )
+        self._times_sick: Any = meter.create_counter(
+            "cql_driver.times_sick", "1", "Times a node was found to hang or lag."
+        )
         self._current: Any = context.get_current
         self._no_parent: Any = context.Context()
         self._kind: Any = trace.SpanKind.CLIENT
@@ -162,6 +169,13 @@ class OpenTelemetryObserver(Observer):
         if traced.recording:
             self._finish(traced, request.host, error, outcome)
         traced.span.end()
+
+    def host_changed(self, host: Host, change: str) -> None:
+        """Count hosts that are sick."""
+        if change in ("sick", "well"):
+            self._sick.add(1 if change == "sick" else -1, _server(host))
+        if change == "sick":
+            self._times_sick.add(1, _server(host))
 
     # --- what is told ------------------------------------------------------------------------
 

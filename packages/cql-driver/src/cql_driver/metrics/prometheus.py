@@ -21,6 +21,7 @@ _HOST = ("host", "datacenter")
 _HOST_COUNTERS = {
     "requests": ("attempts", "Attempts sent, retries and speculative ones included."),
     "speculative_executions": ("speculative_executions", "Speculative attempts."),
+    "times_sick": ("times_sick", "Times it was found to hang or lag."),
     "connections_opened": ("connections_opened", "Connections opened."),
     "connections_closed": ("connections_closed", "Connections that ended."),
     "connections_failed": ("connections_failed", "Connections that could not be made."),
@@ -39,7 +40,11 @@ _COUNTERS = {
     "client_timeouts": "Requests that ran out of time on the client's side.",
 }
 
-_GAUGES = {"known_hosts": "Nodes of the cluster.", "connected_to": "Nodes connected to."}
+_GAUGES = {
+    "known_hosts": "Nodes of the cluster.",
+    "connected_to": "Nodes connected to.",
+    "sick_hosts": "Nodes that hang or lag.",
+}
 
 _POOL_GAUGES = (
     ("open_connections", "Open connections."),

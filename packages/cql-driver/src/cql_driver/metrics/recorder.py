@@ -57,6 +57,8 @@ class Metrics(Observer):
     """Nodes of the cluster."""
     connected_to: Stat
     """Nodes to which there is a connection."""
+    sick_hosts: Stat
+    """Nodes that are connected, but hang or lag, and are asked last: see `SickNodePolicy`."""
     open_connections: Stat
     """Connections of the pools."""
     in_flight: Stat
@@ -88,6 +90,7 @@ class Metrics(Observer):
         self.client_timeouts = IntStat("client_timeouts")
         self.known_hosts = Stat("known_hosts", pools.known_hosts)
         self.connected_to = Stat("connected_to", pools.connected_to)
+        self.sick_hosts = Stat("sick_hosts", pools.sick_hosts)
         self.open_connections = Stat("open_connections", pools.open_connections)
         self.in_flight = Stat("in_flight", pools.in_flight)
         self.waiting = Stat("waiting", pools.waiting)
@@ -106,7 +109,7 @@ class Metrics(Observer):
         numbers = (
             *(self.connection_errors, self.write_timeouts, self.read_timeouts),
             *(self.unavailables, self.other_errors, self.retries, self.ignores),
-            *(self.known_hosts, self.connected_to, self.open_connections),
+            *(self.known_hosts, self.connected_to, self.sick_hosts, self.open_connections),
             *(self.client_timeouts, self.speculative_executions),
             *(self.sent_bytes, self.received_bytes, self.in_flight, self.waiting),
         )
@@ -248,8 +251,10 @@ class Metrics(Observer):
             self._table.gone.bytes_received += size
 
     def host_changed(self, host: Host, change: str) -> None:
-        """Forget a host that is removed."""
-        if change == "removed":
+        """Count hosts that get sick, and forget one that is removed."""
+        if change == "sick":
+            self._table.of(host).times_sick += 1
+        elif change == "removed":
             self._table.remove(host)
 
     def attached(self, cluster: Any) -> None:
