@@ -128,8 +128,10 @@ def test_nodes_that_are_down_have_nothing_to_say(engine: StandInEngine) -> None:
 
 
 @pytest.mark.parametrize("timeout", [2.0, None])
-def test_a_silent_node_does_not_hold_it_up(engine: StandInEngine, timeout: float | None) -> None:
-    """Scenario 38: also with control_connection_timeout=None."""
+def test_scenario_38_a_silent_node_does_not_hold_it_up(
+    engine: StandInEngine, timeout: float | None
+) -> None:
+    """Also with control_connection_timeout=None."""
     engine.settings.control_connection_timeout = timeout
     engine.nodes[1].silent = True
     before = engine.runtime.now()
@@ -137,8 +139,7 @@ def test_a_silent_node_does_not_hold_it_up(engine: StandInEngine, timeout: float
     assert engine.runtime.now() - before == pytest.approx(5, abs=0.05)
 
 
-def test_a_connection_lost_in_the_middle_is_replaced(engine: StandInEngine) -> None:
-    """Scenario 38."""
+def test_scenario_38_a_connection_lost_in_the_middle_is_replaced(engine: StandInEngine) -> None:
     engine.nodes[3].schema_version = UUID(int=1)
     waiting = spawn(engine.runtime, engine.control.wait_for_schema_agreement())
     engine.world.run_for(0.5)

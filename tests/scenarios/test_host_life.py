@@ -514,3 +514,22 @@ def test_events_that_no_node_fits_are_passed_over() -> None:
         assert told.heard == []
         with pytest.raises(DriverException):
             session.execute("SELECT nothing FROM t")
+
+
+def test_a_node_without_tokens_may_be_the_contact_point() -> None:
+    """It coordinates alone: it tells of the others, and gets no requests."""
+    with Simulation(27) as sim:
+        sim.cluster.t.add(k=1, v="a")
+        sim[1].tokens.clear()
+        sim.cluster.reshaped()
+        session = sim.connect("ks", contact_points=[sim[1].address], reconnection_policy=OFTEN)
+        others = {sim[2].address, sim[3].address}
+        assert asked(session) == addresses(session) == others
+        assert session.execute(session.prepare("SELECT v FROM t WHERE k = ?"), (1,)).one().v == "a"
+        session.execute("CREATE TABLE more (k int PRIMARY KEY)")
+        assert session.wait_for_schema_agreement()
+        # It goes; the control connection moves to one of the others, and comes back if need be.
+        sim[1].kill()
+        sim.run(2.0)
+        assert session.cluster.get_control_connection_host().address in others
+        assert asked(session) == others
