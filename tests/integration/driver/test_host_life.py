@@ -118,6 +118,17 @@ def configure(node: Node, **settings: Any) -> None:
     path.write_text(render_yaml({k: v for k, v in values.items() if v is not None}))
 
 
+def relocate(nodes: Nodes, node: Node) -> None:
+    """Give a node that is down another address, for the next start."""
+    assert nodes.subnet is not None
+    node.address = next(
+        address
+        for address in map(nodes.subnet.address, (3, 4, 5))
+        if address not in nodes.contact_points
+    )
+    configure(node, listen_address=node.address, rpc_address=node.address)
+
+
 @contextmanager
 def started_with(node: Node, *properties: str) -> Iterator[None]:
     """Have the node started with more system properties within the block."""
@@ -171,14 +182,11 @@ def test_scenario_15_the_whole_cluster_restarts_at_once(nodes: Nodes) -> None:
 
 def test_scenario_16_a_node_comes_back_with_another_address(nodes: Nodes) -> None:
     node = nodes.nodes[2]
-    assert nodes.subnet is not None
-    free = {nodes.subnet.address(number) for number in (3, 4)} - {node.address}
     with watching(nodes, nodes.nodes[:2]) as session:
         told, host, old = Told(session), host_of(session, node), node.address
         node.stop()
         until(lambda: host.is_up is False, "it is down")
-        node.address = min(free)
-        configure(node, listen_address=node.address, rpc_address=node.address)
+        relocate(nodes, node)
         node.start()
         until(lambda: host.address == node.address, "its new address is known", PATIENCE)
         until(lambda: node.address in asked(session), "it is asked there", PATIENCE)
@@ -190,35 +198,32 @@ def test_scenario_16_a_node_comes_back_with_another_address(nodes: Nodes) -> Non
         assert not any(what in ("add", "remove") for what, _ in told.heard)
 
 
-def test_scenario_16_a_node_is_replaced_by_another_one_at_its_address(nodes: Nodes) -> None:
+def test_scenario_16_a_node_is_replaced_by_another_one(nodes: Nodes) -> None:
+    """It has the tokens of the one before, with an id and an address of its own.
+
+    At the same address it would take over the id too, and be the same host to everybody.
+    """
     node = nodes.nodes[2]
     with watching(nodes, nodes.nodes[:2]) as session:
-        told, gone = Told(session), host_of(session, node)
+        told, gone, old = Told(session), host_of(session, node), node.address
+        tokens = gone.tokens
         node.kill()
         until(lambda: gone.is_up is False, "it is down")
-        first = nodes.nodes[0]
-        until(lambda: node.address not in first.live_peers(), "the others know it", PATIENCE)
+        until(lambda: old not in nodes.nodes[0].live_peers(), "the others know it", PATIENCE)
         shutil.rmtree(node.folder / "data")
+        relocate(nodes, node)
         configure(node, initial_token=None)
-        with started_with(
-            node,
-            f"-Dcassandra.replace_address_first_boot={node.address}",
-            "-Dcassandra.allow_unsafe_replace=true",
-        ):
+        replace = f"-Dcassandra.replace_address_first_boot={old}"
+        with started_with(node, replace, "-Dcassandra.allow_unsafe_replace=true"):
             node.start(PATIENCE)
-
-        def replaced() -> bool:
-            host = session.cluster.metadata.get_host(node.address)
-            return host is not None and host.host_id != gone.host_id
-
-        until(replaced, "another node is known at its address", PATIENCE)
+        until(lambda: known(session) == set(nodes.contact_points), "it is known", PATIENCE)
         until(lambda: node.address in asked(session), "it is asked", PATIENCE)
         host = host_of(session, node)
-        assert (
-            session.execute("SELECT host_id FROM system.local", host=host).one()[0] == host.host_id
-        )
-        assert all(each is not gone for each in session.cluster.metadata.all_hosts())
-        assert ("remove", node.address) in told.heard
+        assert host.host_id != gone.host_id
+        assert host.tokens == tokens
+        row = session.execute("SELECT host_id FROM system.local", host=host).one()
+        assert row.host_id == host.host_id
+        assert ("remove", old) in told.heard
         assert ("add", node.address) in told.heard
 
 
