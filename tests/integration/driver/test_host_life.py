@@ -212,9 +212,9 @@ def test_scenario_16_a_node_is_replaced_by_another_one(nodes: Nodes) -> None:
         until(lambda: old not in nodes.nodes[0].live_peers(), "the others know it", PATIENCE)
         shutil.rmtree(node.folder / "data")
         relocate(nodes, node)
-        configure(node, initial_token=None)
-        replace = f"-Dcassandra.replace_address_first_boot={old}"
-        with started_with(node, replace, "-Dcassandra.allow_unsafe_replace=true"):
+        # It must fetch its data from the others: else they keep the row of the one before.
+        configure(node, initial_token=None, auto_bootstrap=True)
+        with started_with(node, f"-Dcassandra.replace_address_first_boot={old}"):
             node.start(PATIENCE)
         until(lambda: known(session) == set(nodes.contact_points), "it is known", PATIENCE)
         until(lambda: node.address in asked(session), "it is asked", PATIENCE)
