@@ -121,9 +121,13 @@ def test_who_does_not_matter_is_not_asked(pooled: StandInEngine) -> None:
     assert engine.pooled["10.0.0.3"].asked == []
 
 
-def test_nodes_that_are_down_have_nothing_to_say(engine: StandInEngine) -> None:
+@pytest.mark.parametrize("state", ["down", "sick"])
+def test_nodes_that_are_down_or_sick_have_nothing_to_say(engine: StandInEngine, state: str) -> None:
     engine.nodes[3].schema_version = UUID(int=1)
-    engine.hosts.mark_down(engine.host(3), "test")
+    if state == "down":
+        engine.hosts.mark_down(engine.host(3), "test")
+    else:
+        engine.host(3).is_sick = True
     assert engine.run(engine.control.wait_for_schema_agreement()) is True
 
 

@@ -9,11 +9,8 @@ import pytest
 
 from cql_driver.query import SimpleStatement
 from cql_protocol.errors import OperationTimedOut
+from tests.scenarios.hosts import host_of
 from tests.simulation import Simulation
-
-
-def host_of(session: Any, node: Any) -> Any:
-    return session.cluster.metadata.get_host_by_host_id(node.host_id)
 
 
 def settled(session: Any) -> bool:

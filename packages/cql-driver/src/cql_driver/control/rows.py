@@ -110,7 +110,7 @@ async def agree_on_schema(
     wait_time: float,
     within: Callable[[Host], bool] | None = None,
 ) -> bool:
-    """Look until the nodes that are up agree, at most for `wait_time` seconds; say if they do.
+    """Look until the nodes that are well agree, at most for `wait_time` seconds; say if they do.
 
     Each node is asked itself where there is a connection to it. Of the others, the one on
     `connection`, or else on the control connection, tells what it has heard, which is a
@@ -157,7 +157,7 @@ class _Versions:
     async def agree(self, link: Link, left: float) -> bool:
         """Ask those that did not have the newest version; say whether all have it now."""
         engine, known = self._engine, self.known
-        # What is down, or no node any more, has nothing to agree to.
+        # What is down, hangs, or is no node any more, has nothing to agree to.
         hosts = [host for host in engine.metadata.all_hosts() if self._matters(host)]
         links, unheard = [link], set()
         for host in hosts:
@@ -191,7 +191,8 @@ class _Versions:
         return well and all(known.get(h.host_id, self._newest) == self._newest for h in hosts)
 
     def _matters(self, host: Host) -> bool:
-        return host.is_up is not False and (self._within is None or self._within(host))
+        here = host.is_up is not False and not host.is_sick
+        return here and (self._within is None or self._within(host))
 
 
 _WILDCARDS = ("0.0.0.0", "::")
