@@ -189,7 +189,7 @@ def test_virtual_tables_have_little() -> None:
         ([("frozen<map<text, int>>", "0000000100000001610000000400000001")], "({'a': 1})"),
         ([("frozen<tuple<int, text>>", "1:x")], "((1, 'x'))"),
         ([("frozen<tuple<text, text, int>>", r"a\:b\@:@")], "(('a:b@', null))"),
-        ([("vector<float, 2>", "[1.0, 2.0]")], "([1.0, 2.0])"),
+        ([("vector<float, 2>", "3fc0000040000000")], "([1.5, 2])"),
     ],
 )
 def test_masks_are_written_as_calls(arguments: list[tuple[str, str | None]], call: str) -> None:

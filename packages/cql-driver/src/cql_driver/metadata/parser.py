@@ -186,15 +186,14 @@ def _mask(row: Row) -> str:
 def _literal(kind: str, value: str) -> str:
     """Return the CQL of a value that is given in the server's own form."""
     kind = kind[7:-1] if kind.startswith("frozen<") else kind
-    outer = kind.partition("<")[0]
     if kind in ("text", "ascii", "inet", "date", "time", "timestamp"):
         return quote_text(value)
     if kind == "blob":
         return f"0x{value}"
-    if kind in TYPES_BY_NAME or outer == "vector":
+    if kind in TYPES_BY_NAME:
         return value
     found: Any = parse_cql_type(kind)
-    if outer != "tuple":
+    if not kind.startswith("tuple<"):
         from cql_protocol.literals import typed_literal
 
         return typed_literal(found, found.decode(bytes.fromhex(value)))
