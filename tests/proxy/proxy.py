@@ -11,7 +11,7 @@ from tests.proxy.sockets import End, Filler
 from tests.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import MutableMapping, Sequence
 
     from cql_protocol.errors import RemoteProtocolError
     from cql_protocol.messages import Event
@@ -126,9 +126,9 @@ class Proxy:
         """End `hang`, `partition` or `shut`. What was on its way goes on."""
         self._thread.call(self._heal)
 
-    def cut(self, *, reset: bool = True) -> int:
-        """End all connections that are open; return how many there were."""
-        return self._thread.call(self._cut, reset)
+    def cut(self, *tunnels: Tunnel, reset: bool = True) -> int:
+        """End these connections, or all that are open; return how many that is."""
+        return self._thread.call(self._cut, tunnels, reset)
 
     def close(self) -> None:
         """End everything."""
@@ -157,7 +157,7 @@ class Proxy:
             for sock in self._end_filler():
                 sock.close()
             listener.close()
-        self._cut(True)
+        self._cut((), True)
         self.state = "shut"
 
     def _heal(self) -> None:
@@ -181,11 +181,11 @@ class Proxy:
         filler, self._filler = self._filler, None
         return [] if filler is None else filler.end()
 
-    def _cut(self, reset: bool) -> int:
-        tunnels = list(self._open)
-        for tunnel in tunnels:
+    def _cut(self, tunnels: Sequence[Tunnel], reset: bool) -> int:
+        chosen = [tunnel for tunnel in self._open if not tunnels or tunnel in tunnels]
+        for tunnel in chosen:
             tunnel.cut(reset=reset)
-        return len(tunnels)
+        return len(chosen)
 
     # --- connections -------------------------------------------------------------------------
 

@@ -9,7 +9,9 @@ import pytest
 
 from cql_driver.cluster import Session
 from tests.cassandra import ClusterOptions
+from tests.integration.driver.faults import some_rows
 from tests.integration.driver.support import connected, in_flight, keyspace_of, new_name, until
+from tests.proxy import Proxy, ProxyCluster
 
 if TYPE_CHECKING:
     from tests.cassandra import Cluster as Nodes
@@ -46,3 +48,25 @@ def table(session: Session) -> Iterator[str]:
 def three(clusters: ClusterPool) -> Nodes:
     """Three nodes, all up; a test that takes one down need not bring it back."""
     return clusters.get(THREE)
+
+
+@pytest.fixture(scope="module")
+def keyspace(cassandra: Nodes) -> Iterator[str]:
+    """A keyspace of the one node, with a table ``t`` that has rows."""
+    with some_rows(cassandra, 1) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def proxies(cassandra: Nodes) -> Iterator[ProxyCluster]:
+    """A proxy before the one node."""
+    with ProxyCluster(cassandra) as made:
+        yield made
+        assert made[1].errors == []
+
+
+@pytest.fixture
+def proxy(proxies: ProxyCluster) -> Iterator[Proxy]:
+    """The proxy before the first node; its faults end with the test."""
+    yield proxies[1]
+    proxies.heal()
