@@ -11,6 +11,7 @@ count as replicas here; but a transient one cannot answer alone, so the full one
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import lru_cache
 
 from cql_driver.errors import InvalidArgument
 from cql_driver.metadata.ring import Ring
@@ -116,16 +117,7 @@ class ReplicationStrategy:
         """
         if not strategy_class:
             return None
-        name = strategy_class.removeprefix(_PREFIX)
-        known = _KNOWN.get(name)
-        if known is not None:
-            try:
-                return known(options_map or {})
-            except InvalidArgument:
-                pass
-        unknown = ReplicationStrategy(options_map)
-        unknown.name = name
-        return unknown
+        return _strategy(strategy_class, tuple((options_map or {}).items()))
 
     @property
     def identity(self) -> tuple[Any, ...]:
@@ -345,6 +337,21 @@ _KNOWN: dict[str, Callable[[Mapping[str, Any]], ReplicationStrategy]] = {
     "LocalStrategy": LocalStrategy,
     "EverywhereStrategy": EverywhereStrategy,
 }
+
+
+@lru_cache(256)
+def _strategy(strategy_class: str, options: tuple[tuple[str, Any], ...]) -> ReplicationStrategy:
+    """Make a strategy; the keyspaces of a cluster have few different ones, so they share them."""
+    name = strategy_class.removeprefix(_PREFIX)
+    known = _KNOWN.get(name)
+    if known is not None:
+        try:
+            return known(dict(options))
+        except InvalidArgument:
+            pass
+    unknown = ReplicationStrategy(dict(options))
+    unknown.name = name
+    return unknown
 
 
 def replication_strategy(options: Mapping[str, str]) -> ReplicationStrategy:
