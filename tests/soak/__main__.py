@@ -30,6 +30,7 @@ def main() -> int:
     add("--calm", type=float, default=default.calm, help="seconds before the first fault")
     add("--patience", type=float, default=default.patience, help="seconds of a hang")
     add("--timeout", type=float, default=default.timeout, help="seconds for each call")
+    add("--pause", type=float, default=default.pause, help="seconds between a thread's calls")
     add("--writers", type=int, default=default.writers)
     add("--readers", type=int, default=default.readers)
     add("--swappers", type=int, default=default.swappers, help="threads of conditional writes")

@@ -17,6 +17,8 @@ __all__ = ["KINDS", "Fault", "Faults"]
 KINDS = ("kill", "hang", "restart", "partition")
 DOWN = 5.0
 """Seconds for which a killed node stays away."""
+START_TIMEOUT = 300.0
+"""Seconds within which a node must be back; the processor is busy with those that work."""
 
 
 @dataclass
@@ -86,7 +88,7 @@ class Faults:
             self._proxies.of(node).shut()
 
     def _start(self, node: Node) -> None:
-        node.start()
+        node.start(START_TIMEOUT)
         if self._proxies is not None:
             self._proxies.of(node).heal()
 

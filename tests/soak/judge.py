@@ -62,6 +62,8 @@ class Passage:
     during: float | None
     worst: float | None
     """The worst second of those that `during` is the mean of."""
+    back: float | None
+    """Seconds after its end until the first second of full speed."""
     after: float | None
     failed: int
 
@@ -98,14 +100,16 @@ def passages(seconds: list[Second], faults: Iterable[Fault]) -> list[Passage]:
         if not fault.over:
             continue
         end = fault.over + RECOVERY
+        before = mean(rates(seconds, fault.begun - BEFORE, fault.begun))
         during = rates(seconds, fault.begun + SHOCK, fault.over)
         found.append(
             Passage(
                 fault,
-                before=mean(rates(seconds, fault.begun - BEFORE, fault.begun)),
+                before,
                 shock=mean(rates(seconds, fault.begun, fault.begun + SHOCK)),
                 during=mean(during),
                 worst=min(during, default=None),
+                back=_back(seconds, fault.over, before),
                 after=mean(rates(seconds, end, end + AFTER)),
                 failed=sum(
                     sum(second.failed.values())
@@ -115,6 +119,14 @@ def passages(seconds: list[Second], faults: Iterable[Fault]) -> list[Passage]:
             )
         )
     return found
+
+
+def _back(seconds: list[Second], over: float, before: float | None) -> float | None:
+    if before:
+        for second in seconds:
+            if second.begun >= over and second.rate >= FULL * before:
+                return second.begun - over
+    return None
 
 
 def judge(seconds: list[Second], faults: Iterable[Fault], end: dict[str, Any]) -> list[Verdict]:

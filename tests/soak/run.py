@@ -52,6 +52,7 @@ class Plan:
     :param calm: seconds before the first fault.
     :param patience: seconds that a hang lasts.
     :param timeout: seconds that each call is given.
+    :param pause: seconds for which each thread waits between its calls: 0 is full speed.
     """
 
     seconds: float = 600.0
@@ -60,6 +61,7 @@ class Plan:
     calm: float = 20.0
     patience: float = 20.0
     timeout: float = 10.0
+    pause: float = 0.0
     writers: int = 24
     readers: int = 24
     swappers: int = 2
@@ -251,15 +253,16 @@ def _line(second: Second, start: float) -> str:
 def table(record: Record) -> str:
     """Return what is to be read of a run."""
     rows = [f"{'fault':<12}{'s':>5}{'before':>9}{'first 3 s':>11}{'then':>7}{'worst':>8}"]
-    rows[0] += f"{'after 5 s':>11}{'failed':>8}"
+    rows[0] += f"{'back in':>9}{'after 5 s':>11}{'failed':>8}"
     for passage in record.passages:
         fault = passage.fault
         parts = [passage.shock, passage.during, passage.worst, passage.after]
+        back = "–" if passage.back is None else f"{passage.back:.0f} s"
         shares = ["–" if s is None else f"{s:.0%}" for s in map(passage.share, parts)]
         rows.append(
             f"{fault.kind} {fault.node:<{11 - len(fault.kind)}}{fault.over - fault.begun:>5.0f}"
             f"{passage.before or 0:>7.0f}/s{shares[0]:>11}{shares[1]:>7}{shares[2]:>8}"
-            f"{shares[3]:>11}{passage.failed:>8}"
+            f"{back:>9}{shares[3]:>11}{passage.failed:>8}"
         )
     failed = ", ".join(f"{n} × {name}" for name, n in errors(record.seconds).most_common())
     rows.append(f"errors: {failed or 'none'}")

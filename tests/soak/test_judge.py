@@ -54,6 +54,7 @@ def test_a_hang_that_costs_three_seconds_is_well() -> None:
     assert passage.before == 1000
     assert passage.shock == 10
     assert passage.during == passage.worst == 850
+    assert passage.back == 5
     assert passage.after == 1000
     assert bad(judge(seconds, [HANG], end())) == []
 
