@@ -300,3 +300,61 @@ def test_a_node_hangs_and_goes_on(three: Nodes, module_session: Session) -> None
         until(lambda: host.is_up, "the host is up again")
         until(lambda: victim.address in asked(session), "it is asked again")
         until(lambda: in_flight(session) == 0, "nothing is left in flight")
+
+
+@pytest.mark.slow
+def test_time_outs_take_a_hung_node_out_of_rotation(three: Nodes, session: Session) -> None:
+    """Heartbeats of 30 s are too slow for blocking callers, who would all wait for one node."""
+    all_up(session)
+    victim = three.nodes[2]
+    host = host_of(session, victim)
+    read = SimpleStatement("SELECT v FROM t WHERE k = ?", is_idempotent=True)
+    asked(session)
+    victim.hang()
+    try:
+        failed = 0
+        for number in range(60):
+            try:
+                session.execute(read, (number,), timeout=0.3)
+            except OperationTimedOut:
+                failed += 1
+        # A third of them were to go to the node.
+        assert failed <= 10, f"{failed} of 60 requests waited for a node that hangs"
+        assert host.is_sick
+        assert host.is_up
+    finally:
+        victim.resume()
+    until(lambda: not host.is_sick, "it is well again")
+    until(lambda: victim.address in asked(session), "it is asked again")
+
+
+@pytest.mark.slow
+def test_scenario_56_a_hung_node_answers_again(three: Nodes, session: Session) -> None:
+    """What was asked twice is answered once, and pages time out each on their own."""
+    all_up(session)
+    victim = three.nodes[1]
+    host = host_of(session, victim)
+    insert = session.prepare("INSERT INTO t (k, v) VALUES (?, 'x')")
+    for number in range(30):
+        session.execute(insert, (number,))
+    pages = SimpleStatement("SELECT k FROM t", fetch_size=3)
+    result = session.execute(pages, host=host)
+    answers: list[Any] = []
+    victim.hang()
+    try:
+        futures = [session.execute_async("SELECT v FROM t WHERE k = 1") for _ in range(60)]
+        for future in futures:
+            future.add_callbacks(answers.append, answers.append)
+        began = time.monotonic()
+        for future in futures:
+            assert future.result().one().v == "x"
+        assert time.monotonic() - began < 8
+        assert any(len(future.attempted_hosts) == 2 for future in futures)
+        with pytest.raises(OperationTimedOut):
+            session.execute(pages, host=host, paging_state=result.paging_state, timeout=1)
+        assert len({row.k for row in session.execute(pages)}) >= 30
+    finally:
+        victim.resume()
+    until(lambda: not host.is_sick, "it is well again")
+    until(lambda: in_flight(session) == 0, "nothing is left in flight")
+    assert len(answers) == 60

@@ -155,9 +155,8 @@ class Cluster(ClusterSchema, ClusterHosts, Configuration):
             if self.metrics is None:
                 self.metrics = Metrics(weakref.proxy(self))
             observers.append(self.metrics)
-        for profile in self.profile_manager.profiles.values():
-            policy = profile.speculative_execution_policy
-            if hasattr(policy, "attempt_ended") and policy not in observers:
+        for policy in self.profile_manager.watchers():
+            if policy not in observers:
                 observers.append(policy)
         return ObserverGroup(observers)
 
@@ -356,6 +355,11 @@ class Cluster(ClusterSchema, ClusterHosts, Configuration):
                 found.append((pool.host, len(links), in_flight, orphans, waiting))
                 waiting = 0
         return found
+
+    def load_of(self, host: Host) -> int:
+        """Return how many requests the host has not answered yet; any thread."""
+        engine = self._engine
+        return 0 if engine is None else sum(len(link.streams) for link in engine.links_to(host))
 
     def is_shard_aware(self) -> bool:
         """Say whether the nodes tell of shards (ScyllaDB)."""

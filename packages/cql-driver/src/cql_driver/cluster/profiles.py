@@ -266,6 +266,16 @@ class ProfileManager:
     def _all(self) -> list[ExecutionProfile]:
         return list(self.profiles.values())
 
+    def watchers(self) -> Iterator[Any]:
+        """Give what the profiles' policies go by that has to watch requests."""
+        for profile in self._all():
+            found = [profile.speculative_execution_policy]
+            policy: Any = profile.load_balancing_policy
+            while policy is not None:
+                found.append(getattr(policy, "latency_awareness", None))
+                policy = getattr(policy, "_child_policy", None)
+            yield from (each for each in found if hasattr(each, "attempt_ended"))
+
     def check_supported(self) -> None:
         """Have each policy say whether it can work with this cluster."""
         for policy in self.policies():

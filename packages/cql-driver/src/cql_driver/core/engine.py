@@ -227,6 +227,11 @@ class Engine:
     def _session_links(self) -> list[Link]:
         return [link for session in self.sessions for link in session.links()]
 
+    def links_to(self, host: Host) -> list[Link]:
+        """Return the connections of all sessions to a host, without those that are ending."""
+        pools = [session.pools.get(host.key) for session in tuple(self.sessions)]
+        return [link for pool in pools if pool is not None for link in tuple(pool.all_links)]
+
     def _request_links(self) -> list[Link]:
         links = self._session_links()
         fallback = self.fallback_link()

@@ -202,9 +202,9 @@ class Health:
     def _ask(self, record: _Record) -> None:
         """Ask the host, and some others, whether they live."""
         others = [other for other in self._group(record.host) if not other.is_sick]
-        witnesses = [self._links(other)[0] for other in others[:_WITNESSES]]
+        witnesses = [self._engine.links_to(other)[0] for other in others[:_WITNESSES]]
         record.witnesses = [(link, link.heard) for link in witnesses]
-        for link in (*self._links(record.host), *witnesses):
+        for link in (*self._engine.links_to(record.host), *witnesses):
             if len(link.streams) < link.streams.limit:
                 link.ask(self._engine.settings.idle_heartbeat_timeout)
 
@@ -256,10 +256,6 @@ class Health:
 
     # --- who is near ---------------------------------------------------------------------------
 
-    def _links(self, host: Host) -> list[Link]:
-        pools = (session.pools.get(host.key) for session in self._engine.sessions)
-        return [link for pool in pools if pool is not None for link in pool.all_links]
-
     def _group(self, host: Host) -> list[Host]:
         """Return the other hosts as near as this one that are connected to."""
         engine = self._engine
@@ -268,7 +264,7 @@ class Health:
             other
             for other in engine.metadata.all_hosts()
             if other is not host
-            and self._links(other)
+            and self._engine.links_to(other)
             and (engine.distance(other) <= HostDistance.LOCAL) == local
         ]
 
@@ -291,7 +287,7 @@ class Health:
             record.timer.cancel()
             record.timer = None
         if reason == "silent":
-            for link in self._links(host):
+            for link in self._engine.links_to(host):
                 _on_next_bytes(link, weakref.WeakMethod(self.link_opened), host)
                 self._overtake(link)
         else:
@@ -348,7 +344,7 @@ class Health:
         record.timer = None
         record.trial = 0
         self._trials[record.host.key] = record
-        for link in self._links(record.host):
+        for link in self._engine.links_to(record.host):
             link.watch = None  # what came before is not about the trial
         self._set(record.host, False)
 
@@ -356,7 +352,7 @@ class Health:
         """Let no more requests through than those of the first tick that has any."""
         tick = self._engine.tick
         if record.trial == 0:
-            if any(link.in_flight for link in self._links(record.host)):
+            if any(link.in_flight for link in self._engine.links_to(record.host)):
                 record.trial = tick
                 self._set(record.host, True)
         elif record.trial is not None:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
         LoadBalancingPolicy,
         picker,
     )
-    from cql_driver.policies.percentile import PercentileSpeculativeExecutionPolicy
+    from cql_driver.policies.percentile import (
+        LatencyAwareness,
+        PercentileSpeculativeExecutionPolicy,
+    )
     from cql_driver.policies.reaching import (
         AddressTranslator,
         ConstantReconnectionPolicy,
@@ -74,7 +77,9 @@ else:
         {
             "cql_driver.policies.base": "HostDistance HostStateListener LoadBalancingPolicy picker",
             "cql_driver.descriptors": "ColDesc",
-            "cql_driver.policies.percentile": "PercentileSpeculativeExecutionPolicy",
+            "cql_driver.policies.percentile": (
+                "LatencyAwareness PercentileSpeculativeExecutionPolicy"
+            ),
             "cql_driver.policies.reaching": (
                 "AddressTranslator ConstantReconnectionPolicy ConvictionPolicy "
                 "EC2MultiRegionTranslator ExponentialReconnectionPolicy IdentityTranslator "
@@ -109,6 +114,7 @@ __all__ = [
     "HostDistance",
     "HostFilterPolicy",
     "HostStateListener",
+    "LatencyAwareness",
     "LoadBalancingPolicy",
     "RackAwareRoundRobinPolicy",
     "RoundRobinPolicy",

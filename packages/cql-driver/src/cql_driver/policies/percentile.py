@@ -1,12 +1,12 @@
-"""`PercentileSpeculativeExecutionPolicy`, and the histogram of latencies it goes by."""
+"""What goes by latencies: `PercentileSpeculativeExecutionPolicy` and `LatencyAwareness`."""
 
 from __future__ import annotations
 
-from math import log2
+from math import exp, log2
 
 from cql_driver.core.observers import Observer
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
-from cql_driver.policies.base import check_count
+from cql_driver.policies.base import check_count, check_seconds
 from cql_driver.policies.speculative import (
     NO_PLAN,
     LimitedPlan,
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
     from cql_driver.pools.host import Host
 
-__all__ = ["LatencyHistogram", "PercentileSpeculativeExecutionPolicy"]
+__all__ = ["LatencyAwareness", "LatencyHistogram", "PercentileSpeculativeExecutionPolicy"]
 
 _SMALLEST = 1e-6
 _PER_OCTAVE = 8
 _BUCKETS = 30 * _PER_OCTAVE  # from 1 µs to 18 minutes, each bucket 9 % wide
 _HALVED_AT = 5000
 _KEPT_FOR = 64
+_LEAST_LAG = 0.001
 
 
 class LatencyHistogram:
@@ -172,3 +173,76 @@ class _HostPlan(SpeculativeExecutionPlan):
             return -1
         self._remaining -= 1
         return delay
+
+
+class LatencyAwareness(Observer):
+    """Says which hosts take far longer than others of late: see `TokenAwarePolicy`.
+
+    A host is slow when its average is more than `exclusion_threshold` times that of the
+    fastest, and 1 ms more. Averages are moving: what is `scale` seconds older weighs about a
+    third. Hosts with fewer than `min_measured` answers are not judged, and slow ones are tried
+    again `retry_period` seconds after their last answer.
+
+    It watches the cluster as an `Observer`, which the cluster sees to. Raises
+    `InvalidArgument` or `InvalidArgumentType` for arguments that cannot be used.
+
+    Example::
+
+        policy = TokenAwarePolicy(DCAwareRoundRobinPolicy(), latency_awareness=LatencyAwareness())
+    """
+
+    def __init__(
+        self,
+        exclusion_threshold: float = 2.0,
+        scale: float = 0.1,
+        retry_period: float = 10.0,
+        min_measured: int = 50,
+    ) -> None:
+        self.exclusion_threshold = check_seconds("exclusion_threshold", exclusion_threshold)
+        self.scale = check_seconds("scale", scale)
+        self.retry_period = check_seconds("retry_period", retry_period)
+        self.min_measured = check_count("min_measured", min_measured, 1)
+        if exclusion_threshold < 1 or scale == 0:
+            raise InvalidArgument("give an exclusion_threshold of 1 or more, and a scale above 0")
+        self._averages: dict[int, list[float]] = {}
+        """By `Host.key`: the average, when it was answered last, and how many times."""
+        self._slow: set[int] = set()
+        self._now = self._judged = 0.0
+
+    def is_slow(self, host: Host) -> bool:
+        """Say whether other hosts shall be asked before this one."""
+        return host.key in self._slow
+
+    def average(self, host: Host) -> float | None:
+        """Return the host's average latency in seconds, None before anything is known."""
+        found = self._averages.get(host.key)
+        return None if found is None else found[0]
+
+    def attempt_ended(
+        self, request: Any, host: Host, error: BaseException | None, duration: float
+    ) -> None:
+        """Take the attempt into account, unless it failed otherwise than by taking long."""
+        self._now = now = max(self._now, request.started_at + duration)
+        if error is None or isinstance(error, Timeout):
+            average = self._averages.setdefault(host.key, [duration, now, 0])
+            average[0] += (duration - average[0]) * (1 - exp((average[1] - now) / self.scale))
+            average[1] = now
+            average[2] += 1
+        if now - self._judged >= self.scale:
+            self._judged = now
+            self._judge()
+
+    def _judge(self) -> None:
+        averages = {
+            key: average
+            for key, (average, answered, count) in self._averages.items()
+            if count >= self.min_measured and self._now - answered < self.retry_period
+        }
+        limit = min(averages.values(), default=0.0) * self.exclusion_threshold + _LEAST_LAG
+        self._slow = {key for key, average in averages.items() if average > limit}
+
+    def host_changed(self, host: Host, change: str) -> None:
+        """Forget a host that is gone, or was."""
+        if change in ("removed", "down"):
+            self._averages.pop(host.key, None)
+            self._slow.discard(host.key)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from weakref import ref
+
 from cql_driver.policies.base import (
     HostDistance,
     LoadBalancingPolicy,
+    check_instance,
     has_steady_distances,
     live_hosts,
     random,
@@ -42,7 +45,12 @@ class TokenAwarePolicy(WrapperPolicy):
     the ring. Conditional statements and those of a serial consistency level always go to
     the first one, since coordinators that compete for a partition slow each other down.
 
-    Raises `InvalidArgumentType` when `child_policy` is no instance of a policy.
+    With ``avoid_slow_replicas=True`` two of them are taken at random, and the one is asked that
+    owes fewer answers; with a `LatencyAwareness` those come last that take far longer than
+    others of late. Both hold also for statements that any near host can answer.
+
+    Raises `InvalidArgumentType` when `child_policy` is no instance of a policy, or
+    `latency_awareness` is none of `LatencyAwareness`.
 
     Example::
 
@@ -50,27 +58,44 @@ class TokenAwarePolicy(WrapperPolicy):
     """
 
     shuffle_replicas: bool = True
+    avoid_slow_replicas: bool = False
+    latency_awareness: Any = None
 
     _metadata: Any = None
+    _cluster: Callable[[], Any] = lambda: None
     _live: tuple[Host, ...] = ()
-    _near: tuple[dict[int, int], int] | None = None
+    _distances: tuple[dict[int, int], int] | None = None
     """Distances by `Host.key` and the least of them; None when they may change untold."""
+    _near: tuple[dict[int, int], int] | None = None
+    """The same, when all that are as near are as good; None when they are weighed."""
+    _weighs: bool = False
 
     def __init__(
         self,
         child_policy: LoadBalancingPolicy,
         shuffle_replicas: bool = True,
         _prefer_tablet_leader: bool = True,
+        *,
+        avoid_slow_replicas: bool = False,
+        latency_awareness: Any = None,
     ) -> None:
         super().__init__(child_policy)
         self.shuffle_replicas = bool(shuffle_replicas)
         self._prefer_tablet_leader = _prefer_tablet_leader
+        self.avoid_slow_replicas = bool(avoid_slow_replicas)
+        if latency_awareness is not None:
+            check_instance("latency_awareness", latency_awareness, "is_slow", "attempt_ended")
+        self.latency_awareness = latency_awareness
+        self._weighs = self.avoid_slow_replicas or latency_awareness is not None
 
     def populate(self, cluster: Any, hosts: Iterable[Host]) -> None:
         """Begin with these hosts, and use the metadata of this cluster."""
         hosts = tuple(hosts)
         super().populate(cluster, hosts)
         self._metadata = cluster.metadata
+        if self._weighs:
+            self._cluster = ref(cluster)
+            self._child_pick = self._pick_any
         self._live = live_hosts(hosts)
         self._measure()
 
@@ -90,6 +115,8 @@ class TokenAwarePolicy(WrapperPolicy):
         fixed = not self.shuffle_replicas or _keeps_order(query)
         replicas = self._replicas(keyspace, query, fixed)
         plan = self._child_policy.make_query_plan(keyspace, query)
+        if not replicas and self._weighs:
+            replicas = self._live
         return self._replicas_first(replicas, fixed, plan) if replicas else iter(plan)
 
     def pick(self, working_keyspace: str | None, query: Any) -> Host | None:
@@ -138,7 +165,24 @@ class TokenAwarePolicy(WrapperPolicy):
         nearest = self._nearest(replicas)
         if not nearest:
             return None
+        if self._weighs and not fixed:
+            return self._ordered(nearest)[0]
         return nearest[0 if fixed else int(random() * len(nearest))]
+
+    def _pick_any(self, working_keyspace: str | None, query: Any) -> Host | None:
+        """Return the best of all near hosts, where those are weighed."""
+        return self._choose(self._live, False)
+
+    def _ordered(self, tier: list[Host]) -> list[Host]:
+        """Return hosts that are equally near in the order in which to ask them."""
+        hosts = shuffled(tier)
+        if self._weighs:
+            cluster = self._cluster()
+            if self.avoid_slow_replicas and cluster is not None and len(hosts) > 1:
+                hosts[:2] = sorted(hosts[:2], key=cluster.load_of)
+            if self.latency_awareness is not None:
+                hosts.sort(key=self.latency_awareness.is_slow)
+        return hosts
 
     def on_up(self, *args: Any, **kwargs: Any) -> None:
         """Tell the child, and use the host's replicas."""
@@ -167,11 +211,12 @@ class TokenAwarePolicy(WrapperPolicy):
     def _measure(self) -> None:
         """Ask the child for all distances, if it would say the same until it is told more."""
         if not has_steady_distances(self._child_policy):
-            self._near = None
+            self._near = self._distances = None
             return
         asked = ((host.key, self._child_policy.distance(host)) for host in self._live)
         distances = {key: distance for key, distance in asked if distance != _IGNORED}
-        self._near = (distances, min(distances.values(), default=_BEYOND))
+        self._distances = (distances, min(distances.values(), default=_BEYOND))
+        self._near = None if self._weighs else self._distances
 
     def _replicas(self, keyspace: str | None, query: Any, fixed: bool) -> tuple[Host, ...]:
         """Return the partition's replicas in ring order; none when they do not matter."""
@@ -190,7 +235,7 @@ class TokenAwarePolicy(WrapperPolicy):
         return replicas
 
     def _distance_function(self) -> Callable[[Host], int]:
-        near = self._near
+        near = self._distances
         if near is None:
             return self._child_policy.distance
         distances = near[0]
@@ -218,7 +263,7 @@ class TokenAwarePolicy(WrapperPolicy):
         given: set[int] = set()
         tiers = _tiers((h for h in replicas if h.is_up is not False), self._distance_function())
         for tier in tiers:
-            for host in tier if fixed else shuffled(tier):
+            for host in tier if fixed else self._ordered(tier):
                 given.add(host.key)
                 yield host
         # The child is asked anew: what the driver knew of a host may have changed meanwhile.
