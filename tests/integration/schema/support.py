@@ -13,6 +13,7 @@ KEYSPACES = (
     "changed",
     "columns",
     "compact",
+    "details",
     "functions",
     "indexes",
     "masks",
