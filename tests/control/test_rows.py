@@ -5,7 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from cql_driver.control.rows import client_address, read_topology
+from cql_driver.control.rows import client_address, read_topology, rows_of
+from cql_driver.errors import ProtocolError
+from cql_protocol.errors import RemoteProtocolError
+from cql_protocol.messages import ColumnSpec, RawRows, ResultMetadata, VoidResult
+from cql_protocol.types import BOOLEAN, INET, TEXT
 from tests.control.stand_ins import MURMUR3
 from tests.metadata.rings import Address
 
@@ -132,3 +136,33 @@ def test_no_row_of_the_node_itself() -> None:
 )
 def test_the_address_for_clients(row: dict[str, Any], address: str | None) -> None:
     assert client_address(row) == address
+
+
+# --- rows ------------------------------------------------------------------------------------
+
+
+def answer_of(*cells: list[bytes | None]) -> RawRows:
+    columns = [("name", TEXT), ("address", INET), ("good", BOOLEAN)]
+    specs = [ColumnSpec("ks", "t", name, cql_type) for name, cql_type in columns]
+    return RawRows.from_cells(ResultMetadata(specs), cells)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_rows_are_dicts_with_addresses_as_text(count: int) -> None:
+    cells = [b"a", bytes((10, 0, 0, 1)), None]
+    found = rows_of(answer_of(*[list(cells)] * count), Any)
+    assert found == [{"name": "a", "address": "10.0.0.1", "good": None}] * count
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_cell_that_cannot_be_read_is_told_with_its_place(count: int) -> None:
+    rows = [[b"a", None, None]] * (count - 1) + [[b"\xff", None, None]]
+    with pytest.raises(RemoteProtocolError, match=rf"row {count - 1}, column 0 \(name\)"):
+        rows_of(answer_of(*rows), Any)
+
+
+def test_what_is_no_rows_is_an_error() -> None:
+    link: Any = Address("10.0.0.1")
+    link.endpoint = "10.0.0.1"
+    with pytest.raises(ProtocolError, match="answered a query by VoidResult"):
+        rows_of(VoidResult(), link)

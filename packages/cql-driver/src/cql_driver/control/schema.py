@@ -16,6 +16,7 @@ from cql_driver.control.rows import ask, rows_of
 from cql_driver.core.procedures import gather, sleep, spawn
 from cql_driver.errors import SessionShutdown
 from cql_driver.logs import get_logger
+from cql_driver.metadata.changes import differences, merged, with_views
 from cql_driver.metadata.schema import KeyspaceContents, KeyspaceMetadata, same_schema
 from cql_protocol.errors import (
     DriverException,
@@ -29,17 +30,14 @@ from cql_protocol.messages import QueryParameters
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from typing import Any
 
     from cql_driver.control.rows import Row
     from cql_driver.core.engine import Engine
     from cql_driver.core.link import Link
+    from cql_driver.metadata.changes import Keyspaces, Target
     from cql_protocol.messages import SchemaChange
-
-    Keyspaces = Mapping[str, KeyspaceMetadata]
-    Target = tuple[str, str]
-    """What an event names: its kind and its name, of a function without its arguments."""
 
 __all__ = ["WHOLE", "SchemaKeeper"]
 
@@ -47,15 +45,6 @@ log = get_logger("cql_driver.cluster")
 
 WHOLE: Target = ("KEYSPACE", "")
 """The target that stands for all of a keyspace."""
-
-_KINDS = {
-    "user_types": "TYPE",
-    "tables": "TABLE",
-    "views": "TABLE",
-    "functions": "FUNCTION",
-    "aggregates": "AGGREGATE",
-}
-"""The kind of target by the mapping in `KeyspaceContents`, each after what it depends on."""
 
 _SOURCES = {
     "TYPE": "types",
@@ -82,7 +71,7 @@ class SchemaKeeper:
 
     __slots__ = (
         *("__weakref__", "_absent", "_debounced", "_due"),
-        *("_engine", "_failures", "_turns", "listeners"),
+        *("_engine", "_failures", "_told", "_turns", "listeners"),
     )
 
     def __init__(self, engine: Engine) -> None:
@@ -94,6 +83,8 @@ class SchemaKeeper:
         self._absent: set[str] = set()
         """System tables that the server does not have, or does not show to us."""
         self._failures = 0
+        self._told: Keyspaces | None = None
+        """What listeners know."""
         self.listeners: tuple[Any, ...] = ()
 
     # --- what leads to a refresh -------------------------------------------------------------
@@ -107,7 +98,10 @@ class SchemaKeeper:
 
     async def follow_all(self) -> None:
         """Fetch what is followed, where that was not done yet. Raises as `refresh` does."""
-        await self.load(filter(self._is_followed, self._engine.metadata.keyspaces))
+        try:
+            await self.load(filter(self._is_followed, self._engine.metadata.keyspaces))
+        finally:
+            self._tell(first=True)
 
     def connected(self, keyspaces: Keyspaces) -> None:
         """Take over what a new control connection told, and look through what was known."""
@@ -304,13 +298,13 @@ class SchemaKeeper:
             if not group:
                 continue
             if targets is not None:
-                targets = _with_views(group[0], targets)
+                targets = with_views(group[0], targets)
             rows = await self._rows(link, schema, [keyspace.name for keyspace in group], targets)
             for keyspace in group:
                 name, old = keyspace.name, keyspace._contents
                 new = read_contents(name, rows.get(name, {}), virtual=virtual)
                 if old is not None:
-                    new = _merged(old, new, targets)
+                    new = merged(old, new, targets)
                 if new is not old:
                     found[name] = keyspace.with_contents(new)
                 await sleep(self._engine.runtime, 0)  # long work: others may have their turn
@@ -372,23 +366,39 @@ class SchemaKeeper:
 
     def _take(self, keyspaces: Keyspaces) -> None:
         """Have these be the keyspaces, and tell listeners what is different."""
-        metadata, runtime = self._engine.metadata, self._engine.runtime
+        metadata = self._engine.metadata
         old = metadata.keyspaces
         if old.keys() == keyspaces.keys() and all(old[n] is keyspaces[n] for n in keyspaces):
             return
         metadata.set_keyspaces(keyspaces)
-        if not self.listeners:
+        self._tell()
+
+    def _tell(self, first: bool = False) -> None:
+        """Tell listeners what is different from what they know; at `first` they just know it.
+
+        They know a keyspace once it is loaded, so that it stands for all that is in it.
+        """
+        if not self.listeners or (self._told is None and not first):
+            self._told = None
             return
-        changes = list(_differences(old, keyspaces, self._is_followed))
+        old, new = self._told, {}
+        for name, keyspace in self._engine.metadata.keyspaces.items():
+            if keyspace._contents is not None and self._is_wanted(name):
+                new[name] = keyspace
+        self._told = new
+        if old is None:
+            return
+        changes = list(differences(old, new, self._is_wanted))
         dropped = [(one, other) for one, other in changes if other is None]
+        call = self._engine.runtime.call_user
         for one, other in [*reversed(dropped), *(c for c in changes if c[1] is not None)]:
             for listener in self.listeners:
                 if other is None:
-                    runtime.call_user(listener.on_dropped, one)
+                    call(listener.on_dropped, one)
                 elif one is None:
-                    runtime.call_user(listener.on_added, other)
+                    call(listener.on_added, other)
                 else:
-                    runtime.call_user(listener.on_changed, one, other)
+                    call(listener.on_changed, one, other)
 
 
 _NEEDED = ("system_schema.keyspaces", "system_schema.tables", "system_schema.columns")
@@ -438,57 +448,3 @@ def _load(reference: weakref.ref[SchemaKeeper], name: str) -> KeyspaceContents:
         if keyspace is not None and keyspace._contents is not None:
             return keyspace._contents
     return KeyspaceContents()
-
-
-def _with_views(keyspace: KeyspaceMetadata, targets: Collection[Target]) -> set[Target]:
-    """Return the targets with the views of their tables, which change along with them."""
-    found = set(targets)
-    for kind, name in targets:
-        table = keyspace.tables.get(name) if kind == "TABLE" else None
-        if table is not None:
-            found.update(("TABLE", view) for view in table.views)
-    return found
-
-
-def _merged(
-    old: KeyspaceContents, new: KeyspaceContents, targets: Collection[Target] | None
-) -> KeyspaceContents:
-    """Return `old` with what is `new`; `targets` are all that was looked for, None for all.
-
-    What did not change stays the object it is, and so does `old` when nothing did.
-    """
-    merged: dict[str, dict[str, Any]] = {}
-    same = old.problems == new.problems
-    for kind, target in _KINDS.items():
-        before, after = getattr(old, kind), getattr(new, kind)
-        found = {
-            key: entity
-            for key, entity in before.items()
-            if targets is not None and (target, entity.name) not in targets
-        }
-        for key, entity in after.items():
-            known = before.get(key)
-            found[key] = known if known is not None and same_schema(known, entity) else entity
-        same = same and found.keys() == before.keys() and all(found[k] is before[k] for k in found)
-        merged[kind] = dict(sorted(found.items()))
-    return old if same else KeyspaceContents(**merged, problems=new.problems)
-
-
-def _differences(old: Keyspaces, new: Keyspaces, followed: Any) -> Iterator[tuple[Any, Any]]:
-    """Give pairs of what was and what is, None for nothing; all of a keyspace by itself."""
-    for name in filter(followed, {**old, **new}):
-        one, other = old.get(name), new.get(name)
-        if one is None or other is None or not same_schema(one, other):
-            yield one, other
-        if one is None or other is None or one._contents is None or other._contents is None:
-            continue
-        for kind in _KINDS:
-            before, after = getattr(one._contents, kind), getattr(other._contents, kind)
-            yield from _changes(before, after)
-
-
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
-    for key in {**before, **after}:
-        one, other = before.get(key), after.get(key)
-        if one is not other and not (one and other and same_schema(one, other)):
-            yield one, other

@@ -295,7 +295,7 @@ class Preparer:
         for state in self.cache.states():
             snapshot = state.snapshot
             if change.target in ("FUNCTION", "AGGREGATE"):
-                concerned = name.lower() in state.query.lower()
+                concerned = f"{name}(".lower() in state.query.lower().replace(" ", "")
             else:
                 concerned = keyspace in (snapshot.keyspace, state.keyspace)
             if change.target == "TABLE":
