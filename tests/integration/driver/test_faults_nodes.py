@@ -92,6 +92,16 @@ def host_of(session: Session, proxies: ProxyCluster, number: int) -> Any:
     return host
 
 
+def connect_anew(session: Session, proxies: ProxyCluster) -> None:
+    """Cut all connections, and wait until there are others."""
+    old = all_links(session)
+    for proxy in proxies.proxies:
+        proxy.cut()
+    until(lambda: all(link.closed for link in old), "the old connections are closed")
+    until(lambda: alive(session), "all are connected")
+    until(session.cluster.get_control_connection_host, "the control connection is there")
+
+
 def opened(proxies: ProxyCluster) -> list[int]:
     return [proxy.opened for proxy in proxies.proxies]
 
@@ -447,14 +457,11 @@ def test_scenario_38_schema_agreement_is_bounded(proxies: ProxyCluster, keyspace
             assert time.monotonic() - started < 10
             assert lost.used
             assert result.response_future.is_schema_agreed is False
-        for proxy in proxies.proxies:
-            proxy.cut()  # the answers that were lost never come
-        until(lambda: alive(session), "all are connected")
+        connect_anew(session, proxies)  # the answers that were lost never come
         with proxies.on_request(asked_for, Cut(), times=1) as cut:
             session.execute(f"CREATE TABLE {new_name()} (k int PRIMARY KEY)")
             cut.wait()
-        until(session.cluster.get_control_connection_host, "the control connection is there")
-        until(lambda: alive(session), "all are connected")
+        connect_anew(session, proxies)
         assert read(session) == (1, "v1")
 
 
@@ -472,7 +479,6 @@ def mixture(proxies: ProxyCluster, seed: int) -> Iterator[None]:
     yield
     for proxy in proxies.proxies:
         proxy.clear()
-        proxy.cut()  # the answers that were lost never come
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -487,7 +493,6 @@ def test_a_mixture_of_faults(proxies: ProxyCluster, keyspace: str, seed: int) ->
         with mixture(proxies, seed), Readers(session, timeout=1.0) as readers:
             readers.go_on(600)
         assert len(readers.failed) < readers.done
-        until(lambda: alive(session), "all are connected")
-        proxies.heal()
+        connect_anew(session, proxies)  # the answers that were lost never come
         for k in range(ROWS):
             assert read(session, k, timeout=30) == (k, f"v{k}")
