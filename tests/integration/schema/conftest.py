@@ -17,6 +17,7 @@ from tests.integration.schema.trigger import make_trigger
 
 if TYPE_CHECKING:
     from cql_driver.cluster import Session
+    from tests.cassandra import Cluster as Nodes
     from tests.cassandra import ClusterPool
 
 SCRIPT = [
@@ -54,9 +55,23 @@ def shape(tmp_path_factory: pytest.TempPathFactory) -> ClusterOptions:
 
 
 @pytest.fixture(scope="package")
-def original(clusters: ClusterPool, shape: ClusterOptions) -> Iterator[Session]:
-    """A session with the node that the script was applied to."""
-    with clusters.private(shape) as node, connected(node, profile=profile()) as session:
+def node(clusters: ClusterPool, shape: ClusterOptions) -> Iterator[Nodes]:
+    """The first node."""
+    with clusters.private(shape) as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def watcher(node: Nodes) -> Iterator[Session]:
+    """A session that was there before the script, and knows all of the schema at any time."""
+    with connected(node, eager_schema=True, schema_event_refresh_window=0.2) as session:
+        yield session
+
+
+@pytest.fixture(scope="package")
+def original(node: Nodes, watcher: Session) -> Iterator[Session]:
+    """A session with the first node, after the script was applied to it."""
+    with connected(node, profile=profile()) as session:
         for statement in SCRIPT:
             session.execute(statement)
         yield session

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cql_driver.metadata.schema import same_schema
-from tests.integration.driver.support import connected
+from tests.integration.driver.support import connected, until
 from tests.integration.schema.conftest import SCRIPT, profile
 from tests.integration.schema.cql import normal, statements, uncommented
 from tests.integration.schema.support import (
@@ -140,6 +140,17 @@ def test_the_export_of_all_is_that_of_each_keyspace(original: Session) -> None:
         statement for part in parts for statement in statements(part)
     )
     assert {*KEYSPACES, *SYSTEM, *VIRTUAL} == metadata.keyspaces.keys()
+
+
+@pytest.mark.parametrize("name", KEYSPACES)
+def test_who_watched_the_changes_knows_the_same(
+    watcher: Session, exports: dict[str, str], name: str
+) -> None:
+    def known() -> str:
+        found = watcher.cluster.metadata.keyspaces.get(name)
+        return "" if found is None else found.export_as_string()
+
+    until(lambda: known() == exports[name], f"the schema of {name}", timeout=30.0)
 
 
 @pytest.mark.parametrize("name", KEYSPACES)
