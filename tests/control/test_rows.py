@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -141,6 +142,9 @@ def test_the_address_for_clients(row: dict[str, Any], address: str | None) -> No
 # --- rows ------------------------------------------------------------------------------------
 
 
+LINK: Any = SimpleNamespace(endpoint="10.0.0.1:9042")
+
+
 def answer_of(*cells: list[bytes | None]) -> RawRows:
     columns = [("name", TEXT), ("address", INET), ("good", BOOLEAN)]
     specs = [ColumnSpec("ks", "t", name, cql_type) for name, cql_type in columns]
@@ -150,7 +154,7 @@ def answer_of(*cells: list[bytes | None]) -> RawRows:
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_rows_are_dicts_with_addresses_as_text(count: int) -> None:
     cells = [b"a", bytes((10, 0, 0, 1)), None]
-    found = rows_of(answer_of(*[list(cells)] * count), Any)
+    found = rows_of(answer_of(*[list(cells)] * count), LINK)
     assert found == [{"name": "a", "address": "10.0.0.1", "good": None}] * count
 
 
@@ -158,11 +162,9 @@ def test_rows_are_dicts_with_addresses_as_text(count: int) -> None:
 def test_a_cell_that_cannot_be_read_is_told_with_its_place(count: int) -> None:
     rows = [[b"a", None, None]] * (count - 1) + [[b"\xff", None, None]]
     with pytest.raises(RemoteProtocolError, match=rf"row {count - 1}, column 0 \(name\)"):
-        rows_of(answer_of(*rows), Any)
+        rows_of(answer_of(*rows), LINK)
 
 
 def test_what_is_no_rows_is_an_error() -> None:
-    link: Any = Address("10.0.0.1")
-    link.endpoint = "10.0.0.1"
     with pytest.raises(ProtocolError, match="answered a query by VoidResult"):
-        rows_of(VoidResult(), link)
+        rows_of(VoidResult(), LINK)
