@@ -29,7 +29,7 @@ class Fault:
     node: int
     begun: float
     over: float = 0.0
-    """When the node could serve clients again."""
+    """When the node served clients again, and the nodes knew of each other."""
 
 
 class Faults:
@@ -91,6 +91,7 @@ class Faults:
         node.start(START_TIMEOUT)
         if self._proxies is not None:
             self._proxies.of(node).heal()
+        self._nodes.settle(START_TIMEOUT)
 
     def _hang(self, node: Node) -> None:
         node.hang()
