@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cql_driver.core.observers import Observer
-from cql_driver.policies import NeverSickNodePolicy
+from cql_driver.policies import ConstantReconnectionPolicy, NeverSickNodePolicy
 from cql_protocol.errors import OperationTimedOut
-from tests.simulation import Simulation
+from tests.simulation import Delay, Drop, Rule, Simulation
 
 if TYPE_CHECKING:
     from cql_driver.cluster import Session
@@ -103,3 +103,222 @@ def test_never() -> None:
             assert reads(session, 30, 0.3) == 10
             assert sick(session) == []
             sim[2].resume()
+
+
+def test_a_network_that_fails_on_our_side_makes_no_node_sick() -> None:
+    with Simulation(4) as sim:
+        session = connect(sim)
+        for node in sim.nodes:
+            node.hang()
+        assert reads(session, 6, 1.0) == 6
+        assert sick(session) == []
+        for node in sim.nodes:
+            node.resume()
+        sim.run(0.1)
+        session.execute(READ)
+
+
+def test_a_loop_that_stood_still_holds_nobody_to_be_sick() -> None:
+    with Simulation(5) as sim:
+        for node in sim.nodes:
+            node.rules.append(Rule(Delay(0.3), text="SELECT"))
+        session = connect(sim)
+        futures = [session.execute_async(READ) for _ in range(30)]
+        for _ in range(6):
+            sim.run(0.12)
+            sim.world.time += 5.0
+            futures += [session.execute_async(READ) for _ in range(30)]
+        sim.run(0.5)
+        assert all(future.execution.done for future in futures)
+        assert sick(session) == []
+
+
+def test_slow_answers_on_a_link_that_lives_are_waited_for() -> None:
+    """Two requests that take ten seconds each are no reason to leave a node."""
+    with Simulation(6) as sim:
+        changes = Changes()
+        session = connect(sim, observers=[changes])
+        sim[2].rules.append(Rule(Delay(10.0), text="SELECT", times=2))
+        futures = [session.execute_async(READ, timeout=None) for _ in range(6)]
+        for _ in range(100):
+            sim.run(0.1)
+            session.execute(READ)
+        sim.run(1.0)
+        assert [
+            future.attempted_hosts for future in futures if len(future.attempted_hosts) > 1
+        ] == []
+        assert all(future.execution.done for future in futures)
+        assert changes.seen[3:] == []
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3, 6])
+def test_some_are_left(nodes: int) -> None:
+    """At most two thirds are held to be sick, and never all."""
+    with Simulation(7, nodes=nodes) as sim:
+        session = connect(sim)
+        for node in sim.nodes[: nodes - 1] or sim.nodes:
+            node.hang()
+        reads(session, 6 * nodes, 0.5)
+        assert len(sick(session)) == {1: 0, 2: 1, 3: 2, 6: 4}[nodes]
+        for node in sim.nodes:
+            if node.hanging:
+                node.resume()
+        sim.run(0.2)
+        assert sick(session) == []
+        session.execute(READ)
+
+
+def test_the_control_connection_leaves_a_sick_node_and_so_does_preparing() -> None:
+    with Simulation(8) as sim:
+        session = connect(sim)
+        control = session.pools.engine.control
+        [node] = [node for node in sim.nodes if node.address == control.host.address]
+        node.hang()
+        reads(session, 9, 0.5)
+        assert sick(session) == [node.address]
+        sim.run(0.5)
+        assert control.host.address != node.address
+        began = sim.time
+        for number in range(6):
+            session.prepare(f"SELECT k AS k{number} FROM t WHERE k = ?")
+        assert sim.time - began < 0.2
+        node.resume()
+
+
+def test_one_host_alone_is_asked_though_it_is_sick() -> None:
+    with Simulation(9) as sim:
+        session = connect(sim)
+        host = session.cluster.metadata.get_host(sim[2].address)
+        sim[2].hang()
+        reads(session, 12, 0.5)
+        future = session.execute_async(READ, host=host, timeout=5.0)
+        sim.run(1.0)
+        assert not future.execution.done
+        sim[2].resume()
+        assert future.result().one().v == "a"
+        assert future.attempted_hosts == [host]
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_sick_node_that_dies_is_down_and_well_when_it_is_back(announced: bool) -> None:
+    with Simulation(10) as sim:
+        changes = Changes()
+        policy = ConstantReconnectionPolicy(0.2)
+        session = connect(sim, observers=[changes], reconnection_policy=policy)
+        sim[2].hang()
+        reads(session, 12, 0.5)
+        sim.cluster.kill(sim[2], announce=announced)
+        sim.run(1.0)
+        sim.cluster.start(sim[2], announce=announced)
+        sim.run(3.0)
+        told = [change for address, change in changes.seen[3:] if address == sim[2].address]
+        assert told == ["sick", "well", "down", "up"]
+        before = sum(connection.requests for connection in sim[2].connections)
+        assert reads(session, 30, 1.0) == 0
+        assert sum(connection.requests for connection in sim[2].connections) > before
+
+
+def test_a_session_made_meanwhile_asks_a_sick_node_last() -> None:
+    with Simulation(11) as sim:
+        session = connect(sim)
+        sim[2].hang()
+        reads(session, 12, 0.5)
+        other = session.cluster.connect("ks")
+        began = sim.time
+        assert reads(other, 30, 5.0) == 0
+        assert sim.time - began < 1.0
+        sim[2].resume()
+
+
+# --- failing and slow ----------------------------------------------------------------------------
+
+
+def failing(sim: Simulation, session: Session, seconds: float) -> int:
+    """Read for some seconds, one after the other, with a pause; return how many timed out."""
+    failed, until = 0, sim.time + seconds
+    while sim.time < until:
+        failed += reads(session, 1, 0.2)
+        sim.run(0.01)
+    return failed
+
+
+def test_a_node_whose_requests_all_time_out_is_tried_now_and_then() -> None:
+    """It answers OPTIONS, and nothing else."""
+    with Simulation(12) as sim:
+        changes = Changes()
+        session = connect(sim, observers=[changes])
+        rule = Rule(Drop(), text="SELECT")
+        sim[2].rules.append(rule)
+        assert failing(sim, session, 3.0) <= 8
+        assert sick(session) == [sim[2].address]
+        # After a second, then two, then four...
+        assert failing(sim, session, 30.0) <= 8
+        assert changes.seen[3:] == [(sim[2].address, "sick")]
+        sim[2].rules.remove(rule)
+        failing(sim, session, 40.0)
+        assert changes.seen[3:] == [(sim[2].address, "sick"), (sim[2].address, "well")]
+        assert sick(session) == []
+
+
+def test_time_outs_among_answers_are_no_reason() -> None:
+    with Simulation(13) as sim:
+        session = connect(sim)
+        sim[2].rules.append(Rule(Drop(), text="SELECT", chance=0.3))
+        assert failing(sim, session, 10.0) > 10
+        assert sick(session) == []
+
+
+def test_time_outs_everywhere_are_no_reason() -> None:
+    with Simulation(14) as sim:
+        session = connect(sim)
+        for node in sim.nodes:
+            node.rules.append(Rule(Delay(0.5), text="SELECT"))
+        assert failing(sim, session, 10.0) > 30
+        assert sick(session) == []
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_a_node_that_is_far_slower_than_its_peers(threads: int) -> None:
+    with Simulation(15) as sim:
+        changes = Changes()
+        session = connect(sim, observers=[changes])
+        healthy = busy(sim, session, threads, 2.0)
+        rule = Rule(Delay(0.8), text="SELECT")
+        sim[2].rules.append(rule)
+        busy(sim, session, threads, 6.0)
+        assert sick(session) == [sim[2].address]
+        # A trial takes a thread for as long as the node does.
+        assert busy(sim, session, threads, 2.0) > 0.5 * healthy
+        sim[2].rules.remove(rule)
+        busy(sim, session, threads, 10.0)
+        assert sick(session) == []
+        assert busy(sim, session, threads, 2.0) > 0.8 * healthy
+        assert [change for _, change in changes.seen[3:]] == ["sick", "well"]
+
+
+def busy(sim: Simulation, session: Session, threads: int, seconds: float) -> int:
+    """Keep so many reads under way; return how many were answered."""
+    answered, until = 0, sim.time + seconds
+
+    def on(_: object = None) -> None:
+        nonlocal answered
+        if sim.time < until:
+            answered += 1
+            sim.at(0.02, again)
+
+    def again() -> None:
+        session.execute_async(READ, timeout=5.0).add_callbacks(on, on)
+
+    for _ in range(threads):
+        again()
+    sim.run(seconds + 1.0)
+    return answered
+
+
+def test_nodes_that_are_all_as_slow_are_well() -> None:
+    with Simulation(16) as sim:
+        session = connect(sim)
+        for node in sim.nodes:
+            node.rules.append(Rule(Delay(0.4, 0.8), text="SELECT"))
+        assert busy(sim, session, 20, 10.0) > 100
+        assert sick(session) == []

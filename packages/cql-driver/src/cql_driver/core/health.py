@@ -19,6 +19,7 @@ from cql_driver.core.execution import Execution
 from cql_driver.core.settings import TICK, ticks
 from cql_driver.logs import get_logger
 from cql_driver.policies import HostDistance, may_repeat
+from cql_driver.policies.base import shuffled
 
 TYPE_CHECKING = False
 
@@ -48,18 +49,20 @@ _RELAPSE = 3000
 _WITNESSES = 3
 """Other hosts that are asked too, in case that the network on our side is at fault."""
 _WEIGHT = 0.3
-_FADING = 0.97
+_FADING = 0.99
 
 
 class _Watch:
     """What was found at a connection when it was looked at last."""
 
-    __slots__ = ("heard", "looked", "news", "quiet")
+    __slots__ = ("heard", "news", "owed", "quiet")
 
     def __init__(self, link: Link) -> None:
         self.heard, self.news = link.heard, link.news
-        self.looked = -1
+        self.owed = False
+        """Whether it owed answers."""
         self.quiet = 0
+        """Since when it owes some, and nothing came."""
 
 
 class _Record:
@@ -67,7 +70,7 @@ class _Record:
 
     __slots__ = (
         *("age", "ages", "asked", "cured", "delays", "failed", "failing", "heard", "host"),
-        *("reason", "slow", "timeouts", "timer", "trial", "witnesses"),
+        *("reason", "slow", "timeouts", "timer", "trial"),
     )
 
     def __init__(self, host: Host) -> None:
@@ -81,7 +84,6 @@ class _Record:
         self.ages: list[int] = []
         self.age = self.slow = 0.0
         """How old what is in flight is on average; and how many got too old lately."""
-        self.witnesses: list[tuple[Link, int]] = []
         self.delays: Iterator[float] | None = None
         self.cured = 0
         self.timer: Timer | None = None
@@ -93,7 +95,8 @@ class Health:
     """Keeps `Host.is_sick` true; belongs to the loop."""
 
     __slots__ = (
-        *("__weakref__", "_engine", "_last", "_next", "_patience", "_records", "_silence"),
+        *("__weakref__", "_engine", "_heard", "_next", "_patience", "_records"),
+        "_silence",
         *("_trials", "_usual", "policy"),
     )
 
@@ -105,8 +108,8 @@ class Health:
         self._patience = ticks(getattr(policy, "patience", None))
         self._records: dict[int, _Record] = {}
         self._trials: dict[int, _Record] = {}
-        self._last = self._next = 0
-        self._usual = 1.0
+        self._heard = self._next = 0
+        self._usual = 0.0
 
     def _record(self, host: Host) -> _Record:
         record = self._records.get(host.key)
@@ -157,14 +160,13 @@ class Health:
         regular = tick >= self._next
         if self.policy is None or not (regular or trials):
             return
-        last, self._last = self._last, tick
         seen: dict[int, _Record] = {}
         for session in list(engine.sessions):
             for key, pool in list(session.pools.items()):
                 for link in list(pool.all_links):
-                    if len(link.streams) or key in trials:
-                        record = seen[key] = self._record(pool.host)
-                        self._listen(link, record, -1 if stalled else last)
+                    record = self._record(pool.host)
+                    if self._listen(link, record, stalled) or key in trials:
+                        seen[key] = record
                         if regular and link.in_flight:
                             record.ages += self._ages(link)
         if regular:
@@ -178,32 +180,34 @@ class Health:
             elif record.reason != "silent":
                 self._judge(record)
 
-    def _listen(self, link: Link, record: _Record, last: int) -> None:
-        """Find out whether anything came on a connection that owes answers."""
+    def _listen(self, link: Link, record: _Record, stalled: bool) -> bool:
+        """Find out whether anything came on a connection; return whether it owes answers."""
         tick = self._engine.tick
         watch = link.watch
         if watch is None:
             watch = link.watch = _Watch(link)
+        owed: bool = watch.owed
+        owes = watch.owed = len(link.streams) > 0
         if link.heard != watch.heard:
             watch.heard, watch.quiet = link.heard, tick
-            record.heard, record.asked = tick, 0
+            self._heard = record.heard = tick
+            record.asked = 0
             before, watch.news = watch.news, link.news
             if watch.news > before:
                 record.timeouts = 0
                 if record.trial is not None:
                     self._end_trial(record, None)
-        elif watch.looked != last:
+        elif stalled or not owed:
             watch.quiet = tick
-        elif tick - watch.quiet >= self._silence and not record.asked:
+        elif owes and tick - watch.quiet >= self._silence and not record.asked:
             watch.quiet = record.asked = tick
             self._ask(record)
-        watch.looked = tick
+        return owes
 
     def _ask(self, record: _Record) -> None:
         """Ask the host, and some others, whether they live."""
-        others = [other for other in self._group(record.host) if not other.is_sick]
+        others = shuffled([other for other in self._group(record.host) if not other.is_sick])
         witnesses = [self._engine.links_to(other)[0] for other in others[:_WITNESSES]]
-        record.witnesses = [(link, link.heard) for link in witnesses]
         for link in (*self._engine.links_to(record.host), *witnesses):
             if len(link.streams) < link.streams.limit:
                 link.ask(self._engine.settings.idle_heartbeat_timeout)
@@ -232,17 +236,18 @@ class Health:
 
     def _limit(self) -> int:
         """Return the age from which on a request is slow."""
-        return int(self.policy.slowness * max(self._usual, 1.0))
+        return max(int(self.policy.slowness * self._usual * 2), self._silence)
 
     def _judge(self, record: _Record) -> None:
         policy, tick = self.policy, self._engine.tick
         silent = tick - record.asked if record.asked else -1
         if silent >= self._patience:
-            if any(link.heard != before for link, before in record.witnesses):
+            if self._heard > record.asked:
                 seconds = (self._silence + silent) * TICK
-                self._sicken(
-                    record, "silent", f"it owes answers, and nothing came for {seconds:.1f} s"
-                )
+                why = f"it owes answers, and nothing came for {seconds:.1f} s"
+                self._sicken(record, "silent", why)
+            else:
+                self._ask(record)  # the fault may be on our side: nobody is heard
         elif record.reason or record.heard < tick:
             return  # it is silent for now, and what it owes tells nothing
         elif record.timeouts >= policy.failures and record.failed - record.failing >= _SPREAD:
@@ -250,8 +255,8 @@ class Health:
             if any(count * 2 < record.timeouts for count in others):
                 why = f"{record.timeouts} requests in a row ran out of time"
                 self._sicken(record, "failing", why)
-        elif record.slow >= policy.failures and record.age >= self._limit():
-            why = f"requests take {record.age * TICK:.2f} s, far longer than elsewhere"
+        elif record.slow >= policy.failures and record.age * 2 >= self._limit():
+            why = f"requests take {record.age * 2 * TICK:.1f} s, far longer than elsewhere"
             self._sicken(record, "slow", why)
 
     # --- who is near ---------------------------------------------------------------------------
@@ -372,9 +377,9 @@ class Health:
 
 
 def _is_first(execution: Any) -> bool:
-    """Say whether the age of a request is that of its attempt."""
+    """Say whether the age of a request is that of an attempt at a host that was chosen."""
     more = execution.more
-    return more is None or (more.attempts == 1 and not more.waited and not more.armed)
+    return more is None or (more.attempts == 1 and not (more.waited or more.armed or more.pinned))
 
 
 def _on_next_bytes(link: Link, function: Any, host: Host) -> None:

@@ -126,9 +126,9 @@ class SickNodePolicy:
       anything comes from it. What it was asked is asked of other nodes too, where it reads or
       is idempotent.
     - `failures`: it is sick when so many requests in a row ran out of time, or so many of
-      late took `slowness` times as long as is usual at the other nodes, and 20 ms times
-      `slowness` at least. It is tried again after `base_delay` seconds, then after ever
-      longer delays up to `max_delay`, each time with a few requests.
+      late took `slowness` times as long as is usual at the other nodes, and `silence` seconds
+      at least. It is tried again after `base_delay` seconds, then after ever longer delays up
+      to `max_delay`, each time with a few requests.
     - `max_share`: of the nodes of the local data centre, or of the others, not more than
       this part is held to be sick, and never all of them
 
