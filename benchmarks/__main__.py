@@ -4,6 +4,7 @@ kernels [GROUP …]   CPU time of the codec's kernels, in pure Python and then c
 requests            requests/s, CPU per request and latencies, side by side with other drivers
 start               CPU time of the import, side by side with other drivers
 memory              what clusters leave behind
+schema              wall and CPU time of connecting to a large schema, beside other drivers
 
 ``python -m benchmarks WHAT --help`` tells the options.
 """
@@ -16,7 +17,12 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-COMMANDS = {"requests": "request_rates", "start": "cold_start", "memory": "memory"}
+COMMANDS = {
+    "requests": "request_rates",
+    "start": "cold_start",
+    "memory": "memory",
+    "schema": "schema_cost",
+}
 
 
 def kernels(arguments: list[str]) -> int:

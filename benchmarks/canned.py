@@ -1,18 +1,19 @@
 """What the null server answers: every statement's response, by the statement's text.
 
 It knows the tables of `benchmarks.schema` and as much of the system tables as drivers read
-when they connect. An unknown system table is empty.
+when they connect. An unknown system table is empty. Rows of system tables come in pages.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import md5
 from typing import Any
 
 from benchmarks import schema
+from benchmarks.made_up import OPTIONS, SCHEMA_TABLES, MadeUp, Row, described
 from cql_protocol import (
     ColumnSpec,
     PreparedMetadata,
@@ -29,7 +30,6 @@ COUNTERS = "SELECT answered, cpu_us FROM null_server.counters"
 and the server's CPU time in microseconds."""
 
 RELEASE = "5.0.8"
-TEXTS = "frozen<map<text, text>>"
 
 SYSTEM_TABLES = {
     "system.local": "key text; bootstrapped text; broadcast_address inet; broadcast_port int; "
@@ -42,17 +42,7 @@ SYSTEM_TABLES = {
     "system.peers_v2": "peer inet; peer_port int; data_center text; host_id uuid; "
     "native_address inet; native_port int; preferred_ip inet; preferred_port int; rack text; "
     "release_version text; schema_version uuid; tokens set<text>",
-    "system_schema.keyspaces": f"keyspace_name text; durable_writes boolean; replication {TEXTS}",
-    "system_schema.tables": "keyspace_name text; table_name text; bloom_filter_fp_chance double; "
-    f"caching {TEXTS}; cdc boolean; comment text; compaction {TEXTS}; compression {TEXTS}; "
-    "crc_check_chance double; default_time_to_live int; extensions frozen<map<text, blob>>; "
-    "flags frozen<set<text>>; gc_grace_seconds int; id uuid; max_index_interval int; "
-    "memtable_flush_period_in_ms int; min_index_interval int; read_repair text; "
-    "speculative_retry text",
-    "system_schema.columns": "keyspace_name text; table_name text; column_name text; "
-    "clustering_order text; column_name_bytes blob; kind text; position int; type text",
-    "system_schema.types": "keyspace_name text; type_name text; "
-    "field_names frozen<list<text>>; field_types frozen<list<text>>",
+    **{f"system_schema.{name}": columns for name, columns in SCHEMA_TABLES.items()},
     "null_server.counters": "answered bigint; cpu_us bigint",
 }
 
@@ -60,9 +50,7 @@ _SELECT = re.compile(r"\s*SELECT\s+(.+?)\s+FROM\s+([\w.\"]+)(.*)", re.I | re.S)
 _INSERT = re.compile(r"\s*INSERT\s+INTO\s+([\w.\"]+)\s*\(([^)]*)\)", re.I)
 _USE = re.compile(r"\s*USE\s+\"?(\w+)\"?", re.I)
 _MARKER = re.compile(r"\"?(\w+)\"?\s*(?:=|>=|<=|<|>|\bIN\b)\s*(?:\?|:\w+)", re.I)
-_LITERAL = re.compile(r"\b(\w+)\s*=\s*'([^']*)'", re.I)
-
-Row = dict[str, Any]
+_LITERAL = re.compile(r"\b(\w+)\s*(?:=\s*'([^']*)'|IN\s*\(([^)]*)\))", re.I)
 
 
 def _columns(table: str) -> dict[str, str]:
@@ -77,15 +65,20 @@ def _columns(table: str) -> dict[str, str]:
 class Answers:
     """The responses of one server, which listens on `address` and `port`.
 
-    `counters` returns (requests answered, CPU time in microseconds).
+    `counters` returns (requests answered, CPU time in microseconds). `made_up` are tables that
+    it tells of beside its own.
     """
 
     def __init__(
-        self, address: str, port: int, counters: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self,
+        address: str,
+        port: int,
+        counters: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        made_up: MadeUp | None = None,
     ) -> None:
         self._counters = counters
         self._prepared: dict[bytes, str] = {}
-        self._known: dict[str, RawRows] = {}
+        self._known: dict[tuple[Any, ...], RawRows] = {}
         self._rows = {
             "system.local": [_local(address, port)],
             "system_schema.keyspaces": [
@@ -101,6 +94,8 @@ class Answers:
             "system_schema.tables": [_table(name) for name in schema.TABLES],
             "system_schema.columns": [row for name in schema.TABLES for row in _described(name)],
         }
+        for table, rows in (made_up or MadeUp(0)).rows().items():
+            self._rows.setdefault(f"system_schema.{table}", []).extend(rows)
 
     def text_of(self, query_id: bytes) -> str | None:
         """Return the text that was prepared under this id, or None."""
@@ -111,8 +106,10 @@ class Answers:
         match = _SELECT.match(text)
         return match is None or not match[2].startswith(("system", "null_server."))
 
-    def query(self, text: str) -> VoidResult | RawRows | SetKeyspaceResult:
-        """Return the response to a statement."""
+    def query(
+        self, text: str, page_size: int | None = None, paging_state: bytes | None = None
+    ) -> VoidResult | RawRows | SetKeyspaceResult:
+        """Return the response to a statement, of system tables the page that is asked for."""
         if match := _USE.match(text):
             return SetKeyspaceResult(match[1])
         match = _SELECT.match(text)
@@ -121,9 +118,16 @@ class Answers:
         if match[2] == "null_server.counters":
             answered, cpu_us = self._counters()
             return self._select(match, [{"answered": answered, "cpu_us": cpu_us}])
-        if text not in self._known:
-            self._known[text] = self._select(match, self._find(match[2], match[3]))
-        return self._known[text]
+        if not match[2].startswith("system"):
+            page_size = paging_state = None
+        key = (text, page_size, paging_state)
+        if key not in self._known:
+            rows = self._find(match[2], match[3])
+            begin = int.from_bytes(paging_state or b"", "big")
+            end = begin + page_size if page_size and page_size > 0 else len(rows)
+            state = end.to_bytes(4, "big") if end < len(rows) else None
+            self._known[key] = self._select(match, rows[begin:end], state)
+        return self._known[key]
 
     def prepare(self, text: str) -> PreparedResult:
         """Return the description of a statement, and remember it."""
@@ -148,14 +152,19 @@ class Answers:
         name = table.rpartition(".")[2]
         if table not in self._rows and name in schema.TABLES:
             return _user_rows(name)
-        wanted = _LITERAL.findall(where)
+        wanted = {
+            column: {value} if not listed else {each.strip(" '") for each in listed.split(",")}
+            for column, value, listed in _LITERAL.findall(where)
+        }
         return [
             row
             for row in self._rows.get(table, [])
-            if all(row.get(column) == value for column, value in wanted if column in row)
+            if all(row[column] in values for column, values in wanted.items() if column in row)
         ]
 
-    def _select(self, match: re.Match[str], rows: list[Row]) -> RawRows:
+    def _select(
+        self, match: re.Match[str], rows: list[Row], paging_state: bytes | None = None
+    ) -> RawRows:
         columns = _columns(match[2])
         names = [name.strip().strip('"') for name in match[1].split(",")]
         if names == ["*"]:
@@ -173,7 +182,7 @@ class Answers:
             ]
             for row in rows
         ]
-        return RawRows.from_cells(ResultMetadata(specs), cells)
+        return RawRows.from_cells(ResultMetadata(specs, paging_state), cells)
 
 
 def _markers(text: str) -> tuple[str, Sequence[str]]:
@@ -215,35 +224,10 @@ def _local(address: str, port: int) -> Row:
 
 
 def _table(name: str) -> Row:
-    return {
-        "keyspace_name": schema.KEYSPACE,
-        "table_name": name,
-        "caching": {"keys": "ALL", "rows_per_partition": "NONE"},
-        "comment": "",
-        "compaction": {"class": "org.apache.cassandra.db.compaction.LeveledCompactionStrategy"},
-        "compression": {"enabled": "false"},
-        "flags": {"compound"},
-        "gc_grace_seconds": 864000,
-        "id": uuid.uuid5(uuid.NAMESPACE_DNS, name),
-        "speculative_retry": "99p",
-    }
+    own = {"keyspace_name": schema.KEYSPACE, "table_name": name}
+    table_id = uuid.uuid5(uuid.NAMESPACE_DNS, name)
+    return {**own, **OPTIONS, "flags": {"compound"}, "id": table_id}
 
 
-def _described(table: str) -> list[Row]:
-    keys = schema.KEYS[table]
-    rows = []
-    for name, cql_type in schema.TABLES[table].items():
-        position = keys.index(name) if name in keys else -1
-        rows.append(
-            {
-                "keyspace_name": schema.KEYSPACE,
-                "table_name": table,
-                "column_name": name,
-                "clustering_order": "asc" if position > 0 else "none",
-                "column_name_bytes": name.encode(),
-                "kind": {-1: "regular", 0: "partition_key"}.get(position, "clustering"),
-                "position": 0 if position > 0 else position,
-                "type": cql_type,
-            }
-        )
-    return rows
+def _described(table: str) -> Iterator[Row]:
+    return described(schema.KEYSPACE, table, schema.TABLES[table], schema.KEYS[table], {})

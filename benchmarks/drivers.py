@@ -82,12 +82,12 @@ def _peer(requirement: str) -> str:
 
 
 class Worker:
-    """A process that has one driver's session and runs what it is told."""
+    """A process that has one driver and runs what it is told, as `script` says."""
 
-    def __init__(self, driver: Driver, options: dict[str, Any]) -> None:
+    def __init__(self, driver: Driver, options: dict[str, Any], script: Path = WORKER) -> None:
         self.driver = driver
         self._process = subprocess.Popen(
-            [driver.python, str(WORKER), driver.root, json.dumps(options)],
+            [driver.python, str(script), driver.root, json.dumps(options)],
             env=driver.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -25,6 +25,7 @@ from pathlib import Path
 from types import TracebackType
 
 from benchmarks.canned import Answers
+from benchmarks.made_up import PER_KEYSPACE, MadeUp
 from cql_protocol import (
     Batch,
     Dialect,
@@ -201,7 +202,8 @@ class Session:
             self._counter.answered += self._answers.counts(text)
             return _without_metadata(self._answers.query(text), message.parameters.skip_metadata)
         if isinstance(message, Query):
-            response = self._answers.query(message.query)
+            given = message.parameters
+            response = self._answers.query(message.query, given.page_size, given.paging_state)
             self._counter.answered += self._answers.counts(message.query)
             return response
         if isinstance(message, Batch):
@@ -323,11 +325,11 @@ class Loop:
     are gone.
     """
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, made_up: MadeUp) -> None:
         host, port = listener.getsockname()
         self._listener = listener
         self._counter = Counter()
-        self._answers = Answers(host, port, self._counter.read)
+        self._answers = Answers(host, port, self._counter.read, made_up)
         self._poller = select.epoll() if hasattr(select, "epoll") else select.poll()
         self._clients: dict[int, tuple[socket.socket, Session]] = {}
         self._unsent: dict[int, bytes] = {}
@@ -401,18 +403,21 @@ class Loop:
 class NullServer:
     """A null server in a process of its own; as a context manager it ends at the end.
 
-    `address` and `port` tell where it listens.
+    `address` and `port` tell where it listens. It tells of `tables` made-up tables.
     """
 
     address: str
     port: int
+
+    def __init__(self, tables: int = 0, per_keyspace: int = PER_KEYSPACE) -> None:
+        self._options = ["--tables", str(tables), "--per-keyspace", str(per_keyspace)]
 
     def __enter__(self) -> NullServer:
         root = Path(__file__).resolve().parents[1]
         # It runs the fastest code there is, whatever is measured.
         environment = {k: v for k, v in os.environ.items() if k != "CQL_PROTOCOL_IMPL"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.null_server", "--attached"],
+            [sys.executable, "-m", "benchmarks.null_server", "--attached", *self._options],
             cwd=root,
             env=environment,
             stdin=subprocess.PIPE,
@@ -442,12 +447,15 @@ def main() -> None:
     parser.add_argument("--address", help="where to listen (default: the first free 127.0.9.N)")
     parser.add_argument("--port", type=int, default=9042)
     parser.add_argument("--attached", action="store_true", help="end when standard input ends")
+    parser.add_argument("--tables", type=int, default=0, help="made-up ones to tell of")
+    parser.add_argument("--per-keyspace", type=int, default=PER_KEYSPACE, help="tables in each")
     options = parser.parse_args()
     places = [(options.address, options.port)] if options.address else ADDRESSES
     listener = listen(places)
     print(*listener.getsockname(), flush=True)
     try:
-        Loop(listener).run(sys.stdin.fileno() if options.attached else None)
+        made_up = MadeUp(options.tables, options.per_keyspace)
+        Loop(listener, made_up).run(sys.stdin.fileno() if options.attached else None)
     except KeyboardInterrupt:
         pass
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from benchmarks import request_rates
+from benchmarks import request_rates, schema_cost
 from benchmarks.drivers import Driver
+from benchmarks.made_up import SCHEMA_TABLES, MadeUp
 from benchmarks.patterns import PATTERNS
 from benchmarks.report import percentile, table
 from benchmarks.request_rates import Contender, Figures
@@ -114,3 +116,54 @@ def test_a_kernel_that_is_not_known_is_refused() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "no group is called nonsense" in done.stderr
+
+
+# --- a large schema ----------------------------------------------------------------------------
+
+
+def test_connecting_to_a_schema_is_measured_in_every_way() -> None:
+    output = bench(
+        *("schema", "--driver", "cql-driver", "--tables", "60", "--per-keyspace", "20"),
+        *("--rounds", "1", "--connects", "1", "--json", "-"),
+    )
+    found: list[dict[str, Any]] = json.loads(output[output.index("[\n") :])
+    ways = ("none", "lazy", "one keyspace", "all")
+    assert {(each["metadata"], each["tables"]) for each in found} == {
+        (way, tables) for way in ways for tables in (0, 60)
+    }
+    assert all(len(each["wall_ms"]) == 1 and each["cpu_ms"][0] > 0 for each in found)
+
+
+def test_a_connect_that_a_schema_makes_too_slow_is_told() -> None:
+    class StandInWorker:
+        about: ClassVar[dict[str, str]] = {}
+
+    ours = schema_cost.Contender(
+        Driver("cql-driver", "cql_driver", sys.executable, {}),
+        StandInWorker(),  # type: ignore[arg-type]
+    )
+    for way in schema_cost.WAYS[True]:
+        ours.found[way, "empty"] = schema_cost.Figures([1.0, 2.0, 4.0], [1.0, 1.0, 1.0])
+        ours.found[way, "full"] = schema_cost.Figures([1.1, 2.2, 9.9], [1.1, 1.3, 1.4])
+    assert schema_cost.over_limit([ours]) == ["cql-driver, lazy: 1.30 of the CPU time, at most 1.2"]
+    assert "1.10" in schema_cost.show([ours], 60)
+
+
+def test_the_null_server_tells_of_the_tables_that_the_statements_make() -> None:
+    made_up = MadeUp(60, 20)
+    rows = made_up.rows()
+    words = Counter(statement.split()[1].lower() for statement in made_up.statements())
+    counts = {name: len(found) for name, found in rows.items()}
+    assert words == {
+        "keyspace": counts["keyspaces"],
+        "type": counts["types"],
+        "function": counts["functions"],
+        "aggregate": counts["aggregates"],
+        "table": counts["tables"],
+        "index": counts["indexes"],
+        "materialized": counts["views"],
+    }
+    assert counts["columns"] == 12 * (counts["tables"] + counts["views"])
+    for name, columns in SCHEMA_TABLES.items():
+        known = {column.split()[0] for column in columns.split("; ")}
+        assert all(row.keys() <= known for row in rows[name]), name

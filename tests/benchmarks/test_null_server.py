@@ -178,3 +178,37 @@ def test_an_unknown_version_is_refused_with_those_it_speaks(server: NullServer) 
     assert isinstance(event, Answer)
     assert isinstance(event.response, ProtocolViolation)
     assert "4/v4, 5/v5" in str(event.response)
+
+
+@pytest.fixture(scope="module")
+def full() -> Iterator[NullServer]:
+    """A server that tells of 60 tables in three keyspaces."""
+    with NullServer(60, 20) as running:
+        yield running
+
+
+def test_made_up_tables_are_told_in_pages(full: NullServer) -> None:
+    text = "SELECT keyspace_name, table_name FROM system_schema.tables"
+    pages: list[list[tuple[object, ...]]] = []
+    state = None
+    with Client(full.address, full.port, version=4) as client:
+        while not pages or state is not None:
+            answer = client.request(Query(text, QueryParameters(page_size=25, paging_state=state)))
+            assert isinstance(answer, RawRows)
+            pages.append(rows(answer, answer.metadata))
+            state = answer.metadata.paging_state
+    assert [len(page) for page in pages] == [25, 25, 12]
+    assert len({row for page in pages for row in page}) == 60 + len(schema.TABLES)
+
+
+def test_made_up_tables_are_found_by_names(full: NullServer) -> None:
+    with Client(full.address, full.port, version=4) as client:
+        text = (
+            "SELECT table_name FROM system_schema.tables WHERE keyspace_name IN ('made_up_2', 'x')"
+        )
+        assert client.rows(text) == [(f"t{number}",) for number in range(40, 60)]
+        text = (
+            "SELECT column_name FROM system_schema.columns "
+            "WHERE keyspace_name = 'made_up_0' AND table_name IN ('t1', 't2')"
+        )
+        assert len(client.rows(text)) == 24
