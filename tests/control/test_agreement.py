@@ -121,14 +121,24 @@ def test_who_does_not_matter_is_not_asked(pooled: StandInEngine) -> None:
     assert engine.pooled["10.0.0.3"].asked == []
 
 
-@pytest.mark.parametrize("state", ["down", "sick"])
-def test_nodes_that_are_down_or_sick_have_nothing_to_say(engine: StandInEngine, state: str) -> None:
+def test_nodes_that_are_down_have_nothing_to_say(engine: StandInEngine) -> None:
     engine.nodes[3].schema_version = UUID(int=1)
-    if state == "down":
-        engine.hosts.mark_down(engine.host(3), "test")
-    else:
-        engine.host(3).is_sick = True
+    engine.hosts.mark_down(engine.host(3), "test")
     assert engine.run(engine.control.wait_for_schema_agreement()) is True
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_sick_node_is_left_out_only_if_it_does_not_answer(
+    pooled: StandInEngine, silent: bool
+) -> None:
+    """A node that is slow for a moment is going to be asked again, and must know the schema."""
+    engine = pooled
+    engine.nodes[3].schema_version = UUID(int=1)
+    engine.nodes[3].silent = silent
+    engine.host(3).is_sick = True
+    before = engine.runtime.now()
+    assert engine.run(engine.control.wait_for_schema_agreement(5)) is silent
+    assert engine.runtime.now() - before == pytest.approx(1 if silent else 5, abs=0.1)
 
 
 @pytest.mark.parametrize("timeout", [2.0, None])

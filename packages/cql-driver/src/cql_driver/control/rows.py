@@ -125,7 +125,7 @@ async def agree_on_schema(
     wait_time: float,
     within: Callable[[Host], bool] | None = None,
 ) -> bool:
-    """Look until the nodes that are well agree, at most for `wait_time` seconds; say if they do.
+    """Look until the nodes that are up agree, at most for `wait_time` seconds; say if they do.
 
     Each node is asked itself where there is a connection to it. Of the others, the one on
     `connection`, or else on the control connection, tells what it has heard, which is a
@@ -206,8 +206,8 @@ class _Versions:
         return well and all(known.get(h.host_id, self._newest) == self._newest for h in hosts)
 
     def _matters(self, host: Host) -> bool:
-        here = host.is_up is not False and not host.is_sick
-        return here and (self._within is None or self._within(host))
+        gone = host.is_up is False or (host.is_sick and host.host_id in self._mute)
+        return not gone and (self._within is None or self._within(host))
 
 
 _WILDCARDS = ("0.0.0.0", "::")
