@@ -13,8 +13,8 @@ import pytest
 from cql_driver import DriverException, OperationTimedOut
 from cql_driver.errors import ConnectionShutdown
 from cql_driver.policies import RetryPolicy
-from cql_driver.query import BatchStatement, SimpleStatement
-from cql_protocol import PreparedResult, errors
+from cql_driver.query import SimpleStatement
+from cql_protocol import errors
 from cql_protocol.messages import opcodes
 from tests.integration.driver.faults import OFTEN, Outcome, alive, all_links, quiet, read, through
 from tests.integration.driver.support import until
@@ -233,78 +233,3 @@ def test_scenario_59_shutdown_with_requests_in_flight(
                 outcome.future.result()
         assert time.monotonic() - started < 5
         until(lambda: all(o.calls == 1 for o in outcomes), "each is told once")
-
-
-# --- prepared statements -------------------------------------------------------------------------
-
-
-def forgotten(frame: Frame) -> DriverException:
-    """The error of a node that does not know the statement of an EXECUTE or a BATCH."""
-    message = frame.message
-    if frame.opcode == opcodes.EXECUTE:
-        return errors.PreparedQueryNotFound("forgotten", message.query_id)
-    ids = [e.statement for e in message.entries if isinstance(e.statement, bytes)]
-    return errors.PreparedQueryNotFound("forgotten", ids[0])
-
-
-@pytest.mark.parametrize("version", [4, 5])
-def test_scenario_35_statements_that_the_node_forgot(
-    proxies: ProxyCluster, proxy: Proxy, keyspace: str, version: int
-) -> None:
-    with through(proxies, keyspace, protocol_version=version) as session:
-        update = session.prepare("UPDATE t SET v = ? WHERE k = ?")
-        every = session.prepare("SELECT k FROM t")
-        every.fetch_size = 15
-        prepares = proxy.on_request(Opcode(opcodes.PREPARE), Pass())
-        forget = Forge(forgotten)
-        proxy.on_request(Opcode(opcodes.EXECUTE) & Statement("UPDATE"), forget, times=1)
-        session.execute(update, ("v1", 1))
-        assert prepares.used == 1
-        batch = BatchStatement()
-        batch.add(update, ("v2", 2))
-        batch.add("UPDATE t SET v = 'v3' WHERE k = 3")
-        proxy.on_request(Opcode(opcodes.BATCH), forget, times=1)
-        session.execute(batch)
-        assert prepares.used == 2
-        pages = Opcode(opcodes.EXECUTE) & Statement("SELECT k FROM t")
-        proxy.on_request(pages & Nth(2, 4), forget)
-        assert sorted(row.k for row in session.execute(every)) == list(range(40))
-        assert prepares.used == 4
-        assert [frame.statement for frame in prepares.frames] == [
-            "UPDATE t SET v = ? WHERE k = ?"
-        ] * 2 + ["SELECT k FROM t"] * 2
-
-
-def test_scenario_35_a_node_that_keeps_forgetting(
-    proxies: ProxyCluster, proxy: Proxy, keyspace: str
-) -> None:
-    with through(proxies, keyspace) as session:
-        update = session.prepare("UPDATE t SET v = ? WHERE k = ?")
-        refused = proxy.on_request(Opcode(opcodes.EXECUTE), Forge(forgotten))
-        with pytest.raises(errors.PreparedQueryNotFound):
-            session.execute(update, ("wrong", 1))
-        assert refused.used <= 4
-        proxy.clear()
-        assert read(session) == (1, "v1")
-
-
-def test_scenario_35_another_id_is_one_error_and_nothing_is_executed(
-    proxies: ProxyCluster, proxy: Proxy, keyspace: str
-) -> None:
-    def another(frame: Frame) -> Any:
-        result = frame.message
-        assert isinstance(result, PreparedResult)
-        return PreparedResult(
-            b"\x01" * 16, result.metadata, result.result_metadata, result.result_metadata_id
-        )
-
-    with through(proxies, keyspace) as session:
-        update = session.prepare("UPDATE t SET v = ? WHERE k = ?")
-        executed = proxy.on_request(Opcode(opcodes.EXECUTE) & ~Nth(1), Pass())
-        proxy.on_request(Opcode(opcodes.EXECUTE), Forge(forgotten), times=1)
-        proxy.on_response(Answers(Opcode(opcodes.PREPARE)), Forge(another), times=1)
-        with pytest.raises(DriverException, match="under another id"):
-            session.execute(update, ("wrong", 1))
-        assert executed.used == 0
-        proxy.clear()
-        assert read(session) == (1, "v1")
