@@ -5,9 +5,10 @@ library and that driver::
 
     python benchmarks/schema_worker.py cassandra '{"protocol": 4}'
 
-Each line of input is a JSON object: {"contact_points", "port", "how", "connects"}. Each line of
-output is the answer to one: {"cpu", "wall", "tables"} (seconds of every connect, and the tables
-that it had then), or {"error"}. ``how`` it connects:
+Each line of input is a JSON object: {"places", "how", "connects"}. It connects to the places, a
+list of [contact points, port], in turn, to each so many times. Each line of output is the answer
+to one: {"found"}, for each place {"cpu", "wall", "tables"} (seconds of every connect, and the
+tables that it had then), or {"error"}. ``how`` it connects:
 
 none          without metadata of the schema
 lazy          as it comes: a driver that puts the schema off
@@ -49,26 +50,29 @@ class Bench:
         }
 
     def run(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Connect so many times."""
-        found: dict[str, Any] = {"cpu": [], "wall": [], "tables": 0}
+        """Connect to each place so many times."""
+        how = order["how"]
+        found: list[dict[str, Any]] = []
+        found += ({"cpu": [], "wall": [], "tables": 0} for _ in order["places"])
         for _ in range(order["connects"]):
-            gc.collect()
-            cpu, begin = time.process_time(), time.perf_counter()
-            cluster = self._cluster(order)
-            cluster.connect()
-            found["tables"] = _look(cluster, order["how"])
-            found["wall"].append(time.perf_counter() - begin)
-            found["cpu"].append(time.process_time() - cpu)
-            cluster.shutdown()
-        return found
+            for (points, port), figures in zip(order["places"], found, strict=True):
+                gc.collect()
+                cpu, begin = time.process_time(), time.perf_counter()
+                cluster = self._cluster(points, port, how)
+                cluster.connect()
+                figures["tables"] = _look(cluster, how)
+                figures["wall"].append(time.perf_counter() - begin)
+                figures["cpu"].append(time.process_time() - cpu)
+                cluster.shutdown()
+        return {"found": found}
 
-    def _cluster(self, order: dict[str, Any]) -> Any:
-        options: dict[str, Any] = {"schema_metadata_enabled": order["how"] != "none"}
-        if order["how"] == "all" and self._root == "cql_driver":
+    def _cluster(self, contact_points: list[str], port: int, how: str) -> Any:
+        options: dict[str, Any] = {"schema_metadata_enabled": how != "none"}
+        if how == "all" and self._root == "cql_driver":
             options["eager_schema"] = True
         return self._module.Cluster(
-            order["contact_points"],
-            port=order["port"],
+            contact_points,
+            port=port,
             protocol_version=self._options["protocol"],
             compression=False,
             control_connection_timeout=PATIENCE,
