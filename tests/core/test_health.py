@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cql_driver.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile
 from cql_driver.core.observers import Observer
-from cql_driver.policies import ConstantReconnectionPolicy, NeverSickNodePolicy
+from cql_driver.policies import (
+    ConstantReconnectionPolicy,
+    NeverSickNodePolicy,
+    RoundRobinPolicy,
+)
 from cql_protocol.errors import OperationTimedOut
 from tests.simulation import Delay, Drop, Rule, Simulation
 
@@ -93,6 +98,23 @@ def test_what_waits_for_a_silent_node_is_asked_elsewhere_once(caplog: Any) -> No
         lines = [record.getMessage() for record in caplog.records if "sick" in record.msg]
         assert len(lines) == 1
         assert "nothing came" in lines[0]
+
+
+def test_a_heartbeat_without_answer_tells_of_a_node_that_nobody_asks() -> None:
+    with Simulation(17) as sim:
+        session = connect(sim, idle_heartbeat_interval=10)
+        sim.run(5.0)
+        sim[2].hang()
+        sim.run(18.0)
+        assert sick(session) == [sim[2].address]
+        engine = session.pools.engine
+        sim.run(1.0)
+        assert not engine.sweeping
+        assert reads(session, 30, 0.3) == 0
+        sim[2].resume()
+        sim.run(0.1)
+        assert sick(session) == []
+        assert not engine.sweeping
 
 
 def test_never() -> None:
@@ -322,3 +344,47 @@ def test_nodes_that_are_all_as_slow_are_well() -> None:
             node.rules.append(Rule(Delay(0.4, 0.8), text="SELECT"))
         assert busy(sim, session, 20, 10.0) > 100
         assert sick(session) == []
+
+
+def test_nothing_is_kept_of_a_node_that_left() -> None:
+    with Simulation(18, nodes=4) as sim:
+        changes = Changes()
+        session = connect(sim, observers=[changes], topology_event_refresh_window=0)
+        sim[2].hang()
+        futures = [session.execute_async(WRITE, timeout=2.0) for _ in range(8)]
+        reads(session, 12, 0.5)
+        gone = sim[2]
+        sim.cluster.remove_node(gone)
+        sim.run(3.0)
+        assert all(future.execution.done for future in futures)
+        told = [change for address, change in changes.seen[4:] if address == gone.address]
+        assert told == ["sick", "well", "down", "removed"]
+        hosts = session.cluster.metadata.all_hosts()
+        assert len(hosts) == 3
+        assert set(session.pools.engine.health._records) <= {host.key for host in hosts}
+        assert reads(session, 30, 1.0) == 0
+
+
+def test_a_policy_that_raises_ends_no_deadline() -> None:
+    class Broken(RoundRobinPolicy):
+        broken = False
+
+        def distance(self, host: Any) -> int:
+            if self.broken:
+                raise ZeroDivisionError("a bug of the user's")
+            return super().distance(host)
+
+    policy = Broken()
+    profiles = {EXEC_PROFILE_DEFAULT: ExecutionProfile(policy)}
+    with Simulation(19) as sim:
+        session = connect(sim, execution_profiles=profiles)
+        policy.broken = True
+        sim[2].hang()
+        assert reads(session, 12, 2.0) == 4
+        assert sick(session) == []
+        assert {type(failure.error) for failure in sim.world.failures} == {ZeroDivisionError}
+        sim.world.failures.clear()
+        policy.broken = False
+        assert reads(session, 12, 2.0) <= 1
+        assert sick(session) == [sim[2].address]
+        sim[2].resume()

@@ -205,12 +205,14 @@ class Engine:
             elif receiver.expires < self.tick:
                 self.health.timed_out(receiver)
                 receiver.expire()
-        self.health.look(stall > _STALL)
-        if found and self.closed is None:
+        if self.closed is None:
+            # Before hosts are looked at: a policy of the user's is asked then, and may raise.
             self._sweep_timer = self.runtime.call_later(TICK, _sweep, weakref.ref(self))
-        else:
-            self.sweeping = False
+            found = self.health.look(stall > _STALL) or found
+        if not found and self._sweep_timer is not None:
+            self._sweep_timer.cancel()
             self._sweep_timer = None
+        self.sweeping = self._sweep_timer is not None
 
     def _with_deadlines(self) -> Iterator[Execution | Attempt]:
         """Give all that is in flight, waits or is parked."""
@@ -250,6 +252,8 @@ class Engine:
             links.append(self.control.link)
         for link in links:
             link.beat(timeout)
+        if links and not self.sweeping:
+            self.start_sweep()  # which looks for hosts that do not answer
         self._schedule_heartbeat()
 
     # --- hosts: called by the control side -----------------------------------------------------
@@ -325,6 +329,7 @@ class Engine:
         for session in list(self.sessions):
             for host in self.metadata.all_hosts():
                 if self.connections_for(host) == 0:
+                    self.health.forget(host)
                     session.remove_host(host)
                 else:
                     session.add_host(host)

@@ -19,7 +19,6 @@ from cql_driver.core.execution import Execution
 from cql_driver.core.settings import TICK, ticks
 from cql_driver.logs import get_logger
 from cql_driver.policies import HostDistance, may_repeat
-from cql_driver.policies.base import shuffled
 
 TYPE_CHECKING = False
 
@@ -46,8 +45,8 @@ _TRIAL = 100
 """Ticks after which a request that tries a host counts as not answered."""
 _RELAPSE = 3000
 """Ticks after which delays begin anew."""
-_WITNESSES = 3
-"""Other hosts that are asked too, in case that the network on our side is at fault."""
+_WITNESSES = 4
+"""Idle connections that are asked too, since the network on our side may be at fault."""
 _WEIGHT = 0.3
 _FADING = 0.99
 
@@ -95,9 +94,8 @@ class Health:
     """Keeps `Host.is_sick` true; belongs to the loop."""
 
     __slots__ = (
-        *("__weakref__", "_engine", "_heard", "_next", "_patience", "_records"),
-        "_silence",
-        *("_trials", "_usual", "policy"),
+        *("__weakref__", "_asking", "_engine", "_fewest", "_heard", "_next", "_patience"),
+        *("_records", "_room", "_silence", "_trials", "_usual", "policy"),
     )
 
     def __init__(self, engine: Engine) -> None:
@@ -108,8 +106,12 @@ class Health:
         self._patience = ticks(getattr(policy, "patience", None))
         self._records: dict[int, _Record] = {}
         self._trials: dict[int, _Record] = {}
+        self._asking = False
         self._heard = self._next = 0
-        self._usual = 0.0
+        self._usual = self._fewest = 0.0
+        """The median of what hosts take, and the least of the requests in a row that timed out."""
+        self._room: dict[bool, int] = {}
+        """How many near hosts may become sick, and how many others; empty before it is asked."""
 
     def _record(self, host: Host) -> _Record:
         record = self._records.get(host.key)
@@ -122,9 +124,9 @@ class Health:
     def timed_out(self, receiver: Execution | Attempt) -> None:
         """A request runs out of time; it may be in flight."""
         link = receiver.link
-        if self.policy is None or link is None or link.host is None:
+        record = None if link is None or link.host is None else self._records.get(link.host.key)
+        if record is None:
             return
-        record = self._record(link.host)
         record.failed = tick = self._engine.tick
         if not record.timeouts:
             record.failing = tick
@@ -154,31 +156,45 @@ class Health:
 
     # --- looking -------------------------------------------------------------------------------
 
-    def look(self, stalled: bool) -> None:
-        """Look at all connections, if it is time to; not at what a loop that stood still missed."""
-        engine, tick, trials = self._engine, self._engine.tick, self._trials
+    def look(self, stalled: bool) -> bool:
+        """Look at all connections, if it is time to; say whether any is asked whether it lives.
+
+        What came while the loop stood still (`stalled`) is not read yet.
+        """
+        tick, trials = self._engine.tick, self._trials
         regular = tick >= self._next
         if self.policy is None or not (regular or trials):
-            return
+            return self._asking
         seen: dict[int, _Record] = {}
-        for session in list(engine.sessions):
+        idle: list[Link] = []
+        asking = False
+        self._room.clear()
+        for session in list(self._engine.sessions):
             for key, pool in list(session.pools.items()):
                 for link in list(pool.all_links):
                     record = self._record(pool.host)
                     if self._listen(link, record, stalled) or key in trials:
                         seen[key] = record
+                        asking = asking or (link.is_asked and not record.reason)
                         if regular and link.in_flight:
                             record.ages += self._ages(link)
+                    elif len(idle) < _WITNESSES:
+                        idle.append(link)
         if regular:
             self._measure(tick - self._next + _LOOK)
             self._next = tick + _LOOK
         for record in seen.values():
-            if record.trial is not None:
+            if stalled:
+                record.asked = record.asked and tick
+                record.trial = record.trial and tick
+            elif record.trial is not None:
                 self._follow_trial(record)
-            elif stalled and record.asked:
-                record.asked = tick
             elif record.reason != "silent":
                 self._judge(record)
+        if any(record.asked > self._heard for record in seen.values()):
+            self._ask(idle)
+        self._asking = asking
+        return asking
 
     def _listen(self, link: Link, record: _Record, stalled: bool) -> bool:
         """Find out whether anything came on a connection; return whether it owes answers."""
@@ -201,14 +217,11 @@ class Health:
             watch.quiet = tick
         elif owes and tick - watch.quiet >= self._silence and not record.asked:
             watch.quiet = record.asked = tick
-            self._ask(record)
+            self._ask(self._engine.links_to(record.host))
         return owes
 
-    def _ask(self, record: _Record) -> None:
-        """Ask the host, and some others, whether they live."""
-        others = shuffled([other for other in self._group(record.host) if not other.is_sick])
-        witnesses = [self._engine.links_to(other)[0] for other in others[:_WITNESSES]]
-        for link in (*self._engine.links_to(record.host), *witnesses):
+    def _ask(self, links: list[Link]) -> None:
+        for link in links:
             if len(link.streams) < link.streams.limit:
                 link.ask(self._engine.settings.idle_heartbeat_timeout)
 
@@ -225,14 +238,15 @@ class Health:
     def _measure(self, passed: int) -> None:
         """Go by the ages of what is in flight; `passed` is the time since this was done last."""
         limit = self._limit()
-        found = [0.0] * len(self._engine.metadata.all_hosts())
-        for at, record in enumerate(self._records.values()):
+        found = []
+        for record in self._records.values():
             ages, record.ages = record.ages, []
             mean = sum(ages) / len(ages) if ages else 0.0
             record.age += (mean - record.age) * _WEIGHT
             record.slow = record.slow * _FADING + sum(limit <= age < limit + passed for age in ages)
-            found[at] = record.age
-        self._usual = sorted(found)[(len(found) - 1) // 2]
+            found.append(record.age)
+        self._usual = sorted(found)[(len(found) - 1) // 2] if found else 0.0
+        self._fewest = min((record.timeouts for record in self._records.values()), default=0)
 
     def _limit(self) -> int:
         """Return the age from which on a request is slow."""
@@ -241,48 +255,42 @@ class Health:
     def _judge(self, record: _Record) -> None:
         policy, tick = self.policy, self._engine.tick
         silent = tick - record.asked if record.asked else -1
-        if silent >= self._patience:
-            if self._heard > record.asked:
-                seconds = (self._silence + silent) * TICK
-                why = f"it owes answers, and nothing came for {seconds:.1f} s"
-                self._sicken(record, "silent", why)
-            else:
-                self._ask(record)  # the fault may be on our side: nobody is heard
+        if silent >= self._patience and self._heard > record.asked:
+            seconds = (self._silence + silent) * TICK
+            self._sicken(record, "silent", f"nothing came for {seconds:.1f} s, though it was asked")
         elif record.reason or record.heard < tick:
             return  # it is silent for now, and what it owes tells nothing
         elif record.timeouts >= policy.failures and record.failed - record.failing >= _SPREAD:
-            others = [self._record(other).timeouts for other in self._group(record.host)]
-            if any(count * 2 < record.timeouts for count in others):
+            if self._fewest * 2 < record.timeouts:
                 why = f"{record.timeouts} requests in a row ran out of time"
                 self._sicken(record, "failing", why)
         elif record.slow >= policy.failures and record.age * 2 >= self._limit():
             why = f"requests take {record.age * 2 * TICK:.1f} s, far longer than elsewhere"
             self._sicken(record, "slow", why)
 
-    # --- who is near ---------------------------------------------------------------------------
-
-    def _group(self, host: Host) -> list[Host]:
-        """Return the other hosts as near as this one that are connected to."""
-        engine = self._engine
-        local = engine.distance(host) <= HostDistance.LOCAL
-        return [
-            other
-            for other in engine.metadata.all_hosts()
-            if other is not host
-            and self._engine.links_to(other)
-            and (engine.distance(other) <= HostDistance.LOCAL) == local
-        ]
-
     # --- sick and well -------------------------------------------------------------------------
+
+    def _may_be_sick(self, host: Host) -> bool:
+        """Say whether enough hosts as near as this one would be left."""
+        engine, room = self._engine, self._room
+        if not room:
+            hosts = [other for other in engine.metadata.all_hosts() if engine.links_to(other)]
+            for local in (True, False):
+                group = [other for other in hosts if self._is_local(other) == local]
+                most = min(len(group) - 1, int(len(group) * self.policy.max_share + 1e-9))
+                room[local] = most - sum(other.is_sick for other in group)
+        local = self._is_local(host)
+        room[local] -= 1
+        return room[local] >= 0
+
+    def _is_local(self, host: Host) -> bool:
+        return self._engine.distance(host) <= HostDistance.LOCAL
 
     def _sicken(self, record: _Record, reason: str, why: str) -> None:
         """Have other hosts asked before this one, unless too few would be left."""
-        engine, host, before = self._engine, record.host, record.reason
-        if not before:
-            others = self._group(host)
-            sick = sum(other.is_sick for other in others)
-            share = (sick + 1) / (len(others) + 1)
-            if sick == len(others) or share > self.policy.max_share + 1e-9:
+        engine, host = self._engine, record.host
+        if not record.reason:
+            if not self._may_be_sick(host):
                 return
             self._set(host, True)
             log.warning("Host %s is sick, others are asked first: %s", host, why)

@@ -248,6 +248,11 @@ class Link:
             if self._closing:
                 self._close_when_idle()
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether an answer to `ask` is owed."""
+        return self._heartbeat is not None
+
     # --- the heartbeat -----------------------------------------------------------------------
 
     def beat(self, timeout: float) -> None:
