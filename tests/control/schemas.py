@@ -34,29 +34,39 @@ class Asked(Reaction):
 
 
 class Mirror(SchemaListener):
-    """Does to a picture of its own what it is told, and holds that each call fits it."""
+    """Does to a picture of its own what it is told; `errors` are calls that do not fit it."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[Any, ...]] = []
+        self.calls: list[tuple[str, str]] = []
+        self.errors: list[Exception] = []
         self.known: dict[tuple[str, ...], Any] = {}
 
     def on_added(self, entity: Any) -> None:
-        self.calls.append(("added", entity.name))
-        for key, found in parts(entity).items():
-            assert key not in self.known, key
-            self.known[key] = found
+        self._take("added", None, entity)
 
     def on_changed(self, old: Any, new: Any) -> None:
-        self.calls.append(("changed", new.name))
-        assert key_of(old) == key_of(new)
-        assert same_schema(self.known[key_of(old)], old)
-        assert not same_schema(old, new)
-        self.known[key_of(new)] = new
+        self._take("changed", old, new)
 
     def on_dropped(self, entity: Any) -> None:
-        self.calls.append(("dropped", entity.name))
-        for key in parts(entity):
-            del self.known[key]
+        self._take("dropped", entity, None)
+
+    def _take(self, what: str, old: Any, new: Any) -> None:
+        self.calls.append((what, (new or old).name))
+        try:
+            if what == "changed":
+                assert key_of(old) == key_of(new)
+                assert same_schema(self.known[key_of(old)], old)
+                assert not same_schema(old, new)
+                self.known[key_of(new)] = new
+            elif what == "dropped":
+                for key in parts(old):
+                    del self.known[key]
+            else:
+                assert not parts(new).keys() & self.known.keys()
+                self.known.update(parts(new))
+        except Exception as exc:
+            self.errors.append(exc)
+            raise
 
     def copy(self, cluster: Cluster) -> Mirror:
         """Begin with what a cluster shows now."""
@@ -110,6 +120,11 @@ def watched(sim: Simulation, **options: Any) -> tuple[Session, Asked]:
     """Return a session, and what is asked about the schema from now on, of any node."""
     session = sim.connect("ks", **options)
     return session, asked_by_all(sim)
+
+
+def other_session(sim: Simulation) -> Session:
+    """Return a session of another client."""
+    return sim.new_cluster(runtime=sim.new_runtime()).connect("ks")
 
 
 def asked_by_all(sim: Simulation) -> Asked:
