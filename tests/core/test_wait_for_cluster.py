@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cql_driver.auth import PlainTextAuthProvider
+from cql_driver.errors import SessionShutdown
 from cql_driver.policies import ConstantReconnectionPolicy, ReconnectionPolicy
 from cql_protocol.errors import AuthenticationFailed, NoHostAvailable, UnresolvableContactPoints
 from tests.simulation import Simulation
@@ -114,6 +115,22 @@ def test_a_login_that_is_not_known_yet() -> None:
             sim.connect("ks", wait_for_cluster=2, **options)
         [error] = caught.value.errors.values()
         assert isinstance(error, AuthenticationFailed)
+
+
+@pytest.mark.parametrize("when", [0.0001, 0.0005, 1.0])
+def test_shutdown_ends_the_waiting(when: float) -> None:
+    """Before the first answer, in the middle of it, and between two tries."""
+    with Simulation(7, nodes=2) as sim:
+        began = kill_all(sim)
+        cluster = sim.new_cluster(
+            wait_for_cluster=600, reconnection_policy=ConstantReconnectionPolicy(60.0)
+        )
+        sim.at(when, cluster.shutdown)
+        with pytest.raises(SessionShutdown):
+            cluster.connect()
+        assert sim.time - began < when + 0.01
+        with pytest.raises(SessionShutdown):
+            cluster.connect()
 
 
 def test_what_no_waiting_helps_is_told_at_once() -> None:

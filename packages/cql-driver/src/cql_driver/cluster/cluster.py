@@ -62,6 +62,7 @@ class Cluster(ClusterSchema, ClusterHosts, Configuration):
     def _set_up(self) -> None:
         self._lock = RLock()
         self._engine: Engine | None = None
+        self._connecting: Engine | None = None
         self._runtime: Runtime | None = None
         self._forked = False
         self.is_shutdown = False
@@ -133,12 +134,15 @@ class Cluster(ClusterSchema, ClusterHosts, Configuration):
                 runtime, self.make_settings(), self.metadata, self.profile_manager, observers
             )
             engine.control.schema.listeners = self._schema_listeners
+            self._connecting = engine
             # Policies ask the cluster for its metadata; it must not live by them alone.
             runtime.run(engine.connect(self))
         except BaseException:
             if runtime is not self._given_runtime:
                 runtime.stop()
             raise
+        finally:
+            self._connecting = None
         self._runtime, self._engine = runtime, engine
         if observers.attached is not None:
             observers.attached(self)
@@ -167,6 +171,9 @@ class Cluster(ClusterSchema, ClusterHosts, Configuration):
 
         A second call does nothing. Nothing is left: no thread, no socket.
         """
+        connecting = self._connecting
+        if connecting is not None:  # by another thread, which has the lock meanwhile
+            connecting.runtime.call_soon_threadsafe(connecting.shutdown)
         with self._lock:
             self.is_shutdown = True
             engine, self._engine = self._engine, None

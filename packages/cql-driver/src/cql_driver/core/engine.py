@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from cql_driver.core.link import Link
     from cql_driver.core.observers import ObserverGroup
+    from cql_driver.core.pending import Pending
     from cql_driver.core.recovery import Recovery
     from cql_driver.core.runtime import Runtime, Timer
     from cql_driver.core.settings import Settings
@@ -93,6 +94,8 @@ class Engine:
         self.sweeping = False
         self._sweep_timer: Timer | None = None
         self._heartbeat_timer: Timer | None = None
+        self._nap: Pending[None] | None = None
+        """The time between two tries to reach the cluster."""
 
     # --- the life of the cluster ---------------------------------------------------------------
 
@@ -125,6 +128,8 @@ class Engine:
             try:
                 return await self.control.connect()
             except (NoHostAvailable, UnresolvableContactPoints) as exc:
+                if self.closed is not None:
+                    raise self.closed from None
                 left = until - self.runtime.now()
                 if left <= 0:
                     raise
@@ -133,7 +138,8 @@ class Engine:
                     text = "No connection to %s yet, trying for %.0f s more: %s"
                     seldom(log.warning, (id(self), str(error)), text, where, left, error)
             delay = max(next(delays, delay), TICK)
-            await sleep(self.runtime, min(delay, left))
+            self._nap = sleep(self.runtime, min(delay, left))
+            await self._nap
 
     @property
     def protocol_version(self) -> int:
@@ -176,6 +182,8 @@ class Engine:
         for timer in (self._sweep_timer, self._heartbeat_timer):
             if timer is not None:
                 timer.cancel()
+        if self._nap is not None:
+            self._nap.set_error(self.closed)
         self.health.shutdown()
         for session in list(self.sessions):
             session.close(self.closed)
