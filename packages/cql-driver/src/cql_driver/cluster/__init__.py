@@ -17,6 +17,7 @@ from cql_driver.cluster.hosts import SchemaAgreementScope
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, ExecutionProfile, ProfileManager
 from cql_driver.cluster.response import ResponseFuture
 from cql_driver.cluster.results import NotConditional, ResultSet
+from cql_driver.cluster.schema import SchemaListener
 from cql_driver.cluster.session import Session
 from cql_driver.errors import (
     ClientOverloaded,
@@ -44,6 +45,7 @@ __all__ = [
     "ResponseFuture",
     "ResultSet",
     "SchemaAgreementScope",
+    "SchemaListener",
     "Session",
     "SessionShutdown",
     "UserTypeDoesNotExist",
