@@ -16,8 +16,8 @@ What to know of it (0.12.0):
   ``SELECT * FROM system_schema.…`` by no rows; PREPARE of what is primed as ``void`` fails.
 - Of primes for the same statement the older one counts, and those of a data centre are not
   forgotten with those of the cluster. A delay is a multiple of 100 ms.
-- Batches are primed with ``params`` and ``param_types`` of each statement, even empty ones: without,
-  it stops answering. So it does for types that protocol 3 does not have.
+- Batches are primed with ``params`` and ``param_types`` of each statement, even empty ones:
+  without, it does not answer. Nor does it for types that protocol 3 does not have.
 - ``unprepared`` cannot be primed, and nodes know what was prepared on another one.
 - A pause concerns the connections that there are; new ones are served. With ``reject_startup``
   new ones hang too.
