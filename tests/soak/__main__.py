@@ -35,6 +35,7 @@ def main() -> int:
     add("--readers", type=int, default=default.readers)
     add("--swappers", type=int, default=default.swappers, help="threads of conditional writes")
     add("--protocol", type=int, default=default.protocol)
+    add("--avoid-slow-replicas", action="store_true", help="by the policy, where it is ours")
     add("--json", type=Path, metavar="FILE", help="each second's figures")
     given = parser.parse_args()
     plan = Plan(**{field.name: getattr(given, field.name) for field in fields(Plan)})

@@ -26,6 +26,14 @@ class Adapter:
             def translate(self, address: str) -> str:
                 return translated.get(address, address)
 
+        profiles = {}
+        if options["avoid_slow_replicas"] and self.ours:
+            policies = self.policies
+            policy = policies.TokenAwarePolicy(
+                policies.DCAwareRoundRobinPolicy(), avoid_slow_replicas=True
+            )
+            profile = self.cluster.ExecutionProfile(load_balancing_policy=policy)
+            profiles["execution_profiles"] = {self.cluster.EXEC_PROFILE_DEFAULT: profile}
         cluster = self.cluster.Cluster(
             options["contact_points"],
             port=options["port"],
@@ -37,6 +45,7 @@ class Adapter:
             control_connection_timeout=10,
             max_schema_agreement_wait=60,
             reconnection_policy=self.policies.ConstantReconnectionPolicy(1, None),
+            **profiles,
         )
         return cluster.connect(wait_for_all_pools=True)
 

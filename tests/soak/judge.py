@@ -45,6 +45,8 @@ class Second:
     threads: int
     sockets: int
     resident: int
+    others: float = 0.0
+    """Processors that were busy with things that are no part of the soak."""
 
     @property
     def rate(self) -> float:
@@ -66,6 +68,8 @@ class Passage:
     """Seconds after its end until the first second of full speed."""
     after: float | None
     failed: int
+    others: float | None
+    """Processors that were busy with other things, from before the fault until the end."""
 
     def share(self, rate: float | None) -> float | None:
         """Return a throughput as a share of that before."""
@@ -115,6 +119,13 @@ def passages(seconds: list[Second], faults: Iterable[Fault]) -> list[Passage]:
                     sum(second.failed.values())
                     for second in seconds
                     if fault.begun <= second.at and second.begun <= end
+                ),
+                others=mean(
+                    [
+                        second.others
+                        for second in seconds
+                        if fault.begun - BEFORE <= second.begun and second.at <= end + AFTER
+                    ]
                 ),
             )
         )

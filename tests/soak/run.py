@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -27,6 +28,7 @@ from tests.soak.judge import (
     judge,
     passages,
 )
+from tests.soak.machine import Others
 
 if TYPE_CHECKING:
     from tests.cassandra import Cluster
@@ -53,6 +55,7 @@ class Plan:
     :param patience: seconds that a hang lasts.
     :param timeout: seconds that each call is given.
     :param pause: seconds for which each thread waits between its calls: 0 is full speed.
+    :param avoid_slow_replicas: have the policy do that, where the driver is ours.
     """
 
     seconds: float = 600.0
@@ -66,6 +69,7 @@ class Plan:
     readers: int = 24
     swappers: int = 2
     protocol: int = 5
+    avoid_slow_replicas: bool = False
 
 
 @dataclass
@@ -114,12 +118,14 @@ class SoakError(Exception):
 class Worker:
     """The process that works, and what it told."""
 
-    def __init__(self, driver: Driver, options: dict[str, Any]) -> None:
+    def __init__(self, driver: Driver, options: dict[str, Any], nodes: Cluster) -> None:
         self.about: dict[str, Any] = {}
         self.seconds: list[Second] = []
         self.end: dict[str, Any] | None = None
         self.failure: str | None = None
         self.on_second: Callable[[Second], None] = lambda _: None
+        self._nodes = nodes.nodes
+        self._others = Others()
         self._ready = threading.Event()
         self._process = subprocess.Popen(
             [driver.python, str(WORKER), driver.root, json.dumps(options)],
@@ -147,11 +153,17 @@ class Worker:
             self._ready.set()
         elif "second" in told:
             second = Second(begun=self._began, **told["second"])
+            second.others = self._others.since(self._pids(), second.at - second.begun)
             self._began = second.at
             self.seconds.append(second)
             self.on_second(second)
         else:
             self.end, self.failure = told.get("end"), told.get("error")
+
+    def _pids(self) -> list[int]:
+        """All processes that belong to the soak."""
+        nodes = [node.pid for node in self._nodes]
+        return [os.getpid(), self._process.pid, *(pid for pid in nodes if pid is not None)]
 
     def wait_ready(self) -> None:
         """Wait until it works."""
@@ -213,7 +225,7 @@ def _run(
         "keyspace": f"soak_{plan.seed}_{int(time.time())}",
     } | {name: value for name, value in asdict(plan).items() if name != "kinds"}
     faults = Faults(nodes, proxies, plan.kinds, seed=plan.seed, patience=plan.patience)
-    worker = Worker(driver, options)
+    worker = Worker(driver, options, nodes)
     try:
         worker.wait_ready()
         tell(f"{driver.label} {worker.about}, seed {plan.seed}")
@@ -246,14 +258,18 @@ def _line(second: Second, start: float) -> str:
     return (
         f"{second.at - start:6.0f} s {second.rate:8.0f}/s  failed {failed:4}  slowest "
         f"{second.slowest:6.2f} s  in flight {second.in_flight:4}  threads {second.threads}  "
-        f"sockets {second.sockets}  {second.resident / 2**20:.1f} MiB"
+        f"sockets {second.sockets}  {second.resident / 2**20:.1f} MiB  others {second.others:.1f}"
     )
 
 
 def table(record: Record) -> str:
-    """Return what is to be read of a run."""
+    """Return what is to be read of a run.
+
+    "others" is the mean of processors that were busy with other things: where it is not near 0,
+    shares of throughput tell of the machine.
+    """
     rows = [f"{'fault':<12}{'s':>5}{'before':>9}{'first 3 s':>11}{'then':>7}{'worst':>8}"]
-    rows[0] += f"{'back in':>9}{'after 5 s':>11}{'failed':>8}"
+    rows[0] += f"{'back in':>9}{'after 5 s':>11}{'failed':>8}{'others':>8}"
     for passage in record.passages:
         fault = passage.fault
         parts = [passage.shock, passage.during, passage.worst, passage.after]
@@ -262,7 +278,7 @@ def table(record: Record) -> str:
         rows.append(
             f"{fault.kind} {fault.node:<{11 - len(fault.kind)}}{fault.over - fault.begun:>5.0f}"
             f"{passage.before or 0:>7.0f}/s{shares[0]:>11}{shares[1]:>7}{shares[2]:>8}"
-            f"{back:>9}{shares[3]:>11}{passage.failed:>8}"
+            f"{back:>9}{shares[3]:>11}{passage.failed:>8}{passage.others or 0:>8.1f}"
         )
     failed = ", ".join(f"{n} × {name}" for name, n in errors(record.seconds).most_common())
     rows.append(f"errors: {failed or 'none'}")
