@@ -100,6 +100,21 @@ def test_what_waits_for_a_silent_node_is_asked_elsewhere_once(caplog: Any) -> No
         assert "nothing came" in lines[0]
 
 
+def test_when_many_hang_at_once_none_is_asked_in_the_place_of_another() -> None:
+    with Simulation(20, nodes=12) as sim:
+        session = connect(sim)
+        hung = sim.nodes[:8]
+        for node in hung:
+            node.hang()
+        futures = [session.execute_async(READ, timeout=None) for _ in range(60)]
+        sim.run(2.0)
+        assert len(sick(session)) == 8
+        assert all(future.execution.done for future in futures)
+        assert max(len(future.attempted_hosts) for future in futures) == 2
+        for node in hung:
+            node.resume()
+
+
 def test_a_heartbeat_without_answer_tells_of_a_node_that_nobody_asks() -> None:
     with Simulation(17) as sim:
         session = connect(sim, idle_heartbeat_interval=10)

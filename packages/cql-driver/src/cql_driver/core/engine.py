@@ -226,7 +226,8 @@ class Engine:
         """Give all that is in flight, waits or is parked."""
         for link in self._request_links():
             if link.in_flight:
-                for receiver in list(link.streams.waiting):
+                # Most places of the table are free, and quickly passed over.
+                for receiver in [each for each in link.streams.waiting if each is not None]:
                     if isinstance(receiver, (Execution, Attempt)):
                         yield receiver
         for session in list(self.sessions):

@@ -95,7 +95,7 @@ class Health:
 
     __slots__ = (
         *("__weakref__", "_asking", "_engine", "_fewest", "_heard", "_next", "_patience"),
-        *("_records", "_room", "_silence", "_trials", "_usual", "policy"),
+        *("_records", "_room", "_silence", "_silent", "_trials", "_usual", "policy"),
     )
 
     def __init__(self, engine: Engine) -> None:
@@ -110,14 +110,16 @@ class Health:
         self._heard = self._next = 0
         self._usual = self._fewest = 0.0
         """The median of what hosts take, and the least of the requests in a row that timed out."""
+        self._silent: list[Link] = []
+        """Connections to hosts that just became sick."""
         self._room: dict[bool, int] = {}
         """How many near hosts may become sick, and how many others; empty before it is asked."""
 
     def _record(self, host: Host) -> _Record:
-        record = self._records.get(host.key)
-        if record is None:
-            record = self._records[host.key] = _Record(host)
-        return record
+        found = self._records.get(host.key)
+        if found is None:
+            found = self._records[host.key] = _Record(host)
+        return found
 
     # --- what the engine tells -----------------------------------------------------------------
 
@@ -151,8 +153,7 @@ class Health:
         """Try nothing any more."""
         self.policy = None
         for record in self._records.values():
-            if record.timer is not None:
-                record.timer.cancel()
+            _cancel(record)
 
     # --- looking -------------------------------------------------------------------------------
 
@@ -191,6 +192,10 @@ class Health:
                 self._follow_trial(record)
             elif record.reason != "silent":
                 self._judge(record)
+        # Once it is known which hosts are sick, so that none of them is asked in another's place.
+        silent, self._silent = self._silent, []
+        for link in silent:
+            _overtake(link)
         if any(record.asked > self._heard for record in seen.values()):
             self._ask(idle)
         self._asking = asking
@@ -259,7 +264,7 @@ class Health:
             seconds = (self._silence + silent) * TICK
             self._sicken(record, "silent", f"nothing came for {seconds:.1f} s, though it was asked")
         elif record.reason or record.heard < tick:
-            return  # it is silent for now, and what it owes tells nothing
+            pass  # it is silent for now, and what it owes tells nothing
         elif record.timeouts >= policy.failures and record.failed - record.failing >= _SPREAD:
             if self._fewest * 2 < record.timeouts:
                 why = f"{record.timeouts} requests in a row ran out of time"
@@ -296,13 +301,11 @@ class Health:
             log.warning("Host %s is sick, others are asked first: %s", host, why)
             self._tell(host, "sick")
         record.reason = reason
-        if record.timer is not None:
-            record.timer.cancel()
-            record.timer = None
+        _cancel(record)
         if reason == "silent":
+            self._silent += self._engine.links_to(host)
             for link in self._engine.links_to(host):
                 _on_next_bytes(link, weakref.WeakMethod(self.link_opened), host)
-                self._overtake(link)
         else:
             if record.delays is None or engine.tick - record.cured > _RELAPSE:
                 record.delays = iter(self.policy.new_trials())
@@ -323,11 +326,7 @@ class Health:
         reason, record.reason = record.reason, ""
         record.timeouts = 0
         record.age = record.slow = 0.0
-        record.trial = None
-        self._trials.pop(record.host.key, None)
-        if record.timer is not None:
-            record.timer.cancel()
-            record.timer = None
+        self._leave_trial(record)
         if reason:
             record.cured = self._engine.tick
             self._set(record.host, False)
@@ -337,13 +336,6 @@ class Health:
     def _tell(self, host: Host, change: str) -> None:
         if self._engine.observers.host_changed is not None:
             self._engine.observers.host_changed(host, change)
-
-    def _overtake(self, link: Link) -> None:
-        """Ask other hosts what a silent one was asked, where that does no harm."""
-        for receiver in list(link.streams.waiting):
-            execution = getattr(receiver, "execution", receiver)
-            if isinstance(execution, Execution) and may_repeat(execution.statement):
-                execution.overtake()
 
     # --- trying again --------------------------------------------------------------------------
 
@@ -376,18 +368,38 @@ class Health:
     def _end_trial(self, record: _Record, failure: str | None) -> None:
         if failure is None:
             self._cure(record)
-            return
+        else:
+            self._leave_trial(record)
+            self._set(record.host, True)
+            log.debug("Host %s is still sick: %s", record.host, failure)
+            self._schedule(record)
+
+    def _leave_trial(self, record: _Record) -> None:
         record.trial = None
         self._trials.pop(record.host.key, None)
-        self._set(record.host, True)
-        log.debug("Host %s is still sick: %s", record.host, failure)
-        self._schedule(record)
+        _cancel(record)
+
+
+def _cancel(record: _Record) -> None:
+    timer, record.timer = record.timer, None
+    if timer is not None:
+        timer.cancel()
 
 
 def _is_first(execution: Any) -> bool:
     """Say whether the age of a request is that of an attempt at a host that was chosen."""
     more = execution.more
     return more is None or (more.attempts == 1 and not (more.waited or more.armed or more.pinned))
+
+
+def _overtake(link: Link) -> None:
+    """Ask other hosts what only silent ones were asked, where that does no harm."""
+    for receiver in list(link.streams.waiting):
+        execution = getattr(receiver, "execution", receiver)
+        if isinstance(execution, Execution) and may_repeat(execution.statement):
+            attempts: list[Any] = [execution, *execution.details().others]
+            if all(each.link is None or each.host.is_sick for each in attempts):
+                execution.overtake()
 
 
 def _on_next_bytes(link: Link, function: Any, host: Host) -> None:
