@@ -126,7 +126,12 @@ def _block(
 
 def _outcome(session: Any, execution: Any) -> Any:
     outcome = execution.outcome
-    return outcome if isinstance(outcome, BaseException) else session.decode_page(execution)
+    if isinstance(outcome, BaseException):
+        return outcome
+    try:
+        return session.decode_page(execution)
+    except DriverException as exc:
+        return exc  # an answer that belongs to another request, as the caller is told
 
 
 def _start(
