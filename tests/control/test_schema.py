@@ -10,7 +10,12 @@ import pytest
 from cql_driver import DriverException, InvalidRequest, Unauthorized, UnsupportedOperation
 from cql_driver.cluster import UserTypeDoesNotExist
 from cql_driver.core.procedures import gather, spawn
-from cql_driver.errors import ConnectionShutdown, InvalidArgument, SessionShutdown
+from cql_driver.errors import (
+    ConnectionShutdown,
+    InvalidArgument,
+    InvalidArgumentType,
+    SessionShutdown,
+)
 from cql_driver.metadata import NO_VALID_REPLICA, group_keys_by_replica
 from cql_protocol.errors import OperationTimedOut, ServerError
 from tests.control.schemas import asked_by_all, put_function, put_type, put_view, watched
@@ -271,14 +276,26 @@ def test_refreshing(events: bool) -> None:
         assert "added" in cluster.metadata.keyspaces
 
 
-def test_what_was_not_looked_at_is_not_refreshed() -> None:
+@pytest.mark.parametrize("name", [None, "t"])
+def test_what_was_not_looked_at_is_refreshed_by_name_only(name: str | None) -> None:
     with Simulation(1) as sim:
         session, asked = watched(sim)
-        session.cluster.refresh_schema_metadata()
-        session.cluster.refresh_keyspace_metadata("ks")
-        session.cluster.refresh_table_metadata("ks", "t")
-        session.cluster.refresh_table_metadata("nowhere", "t")
+        cluster = session.cluster
+        cluster.refresh_schema_metadata()
+        cluster.refresh_keyspace_metadata("nowhere")
+        cluster.refresh_table_metadata("nowhere", "t")
         assert asked.tables() == []
+        if name is None:
+            cluster.refresh_keyspace_metadata("ks")
+        else:
+            cluster.refresh_table_metadata("ks", name)
+        assert asked.tables() == ALL
+        assert len(cluster.metadata.keyspaces["ks"].tables) == 3
+        assert asked.tables() == []
+        with pytest.raises(InvalidArgumentType, match="keyspace=None"):
+            cluster.refresh_keyspace_metadata(None)  # type: ignore[arg-type]
+        with pytest.raises(InvalidArgument, match="table=''"):
+            cluster.refresh_table_metadata("ks", "")
 
 
 def test_a_refresh_waits_for_the_nodes_to_agree() -> None:

@@ -21,11 +21,9 @@ __all__ = ["ClusterSchema", "SchemaListener"]
 class SchemaListener:
     """Is told of changes of the schema, each as soon as `cluster.metadata` shows it.
 
-    What is told is a `KeyspaceMetadata`, `TableMetadata`, `MaterializedViewMetadata`, `UserType`,
-    `Function` or `Aggregate`. A keyspace that is added or dropped stands for all that is in it,
-    and a table for its columns, indexes and triggers. Of changes that come together the outcome
-    is told: nothing of a table that was added and dropped again. Calls come one at a time, on
-    the loop, and must be quick; what they raise is logged.
+    That is of keyspaces, tables, views, user types, functions and aggregates; a keyspace that
+    is added or dropped stands for all in it. Of changes that come together the outcome is told.
+    Calls come one at a time, on the loop, and must be quick; what they raise is logged.
     """
 
     def on_added(self, entity: Any) -> None:
@@ -42,13 +40,12 @@ class ClusterSchema:
     """The part of `Cluster` that is about the schema.
 
     The driver follows it by itself; to refresh it is for who switched that off, or cannot wait.
-    Each ``refresh_…`` waits `max_schema_agreement_wait` seconds for the nodes to agree (None: as
-    long as the cluster says; 0 or less: not at all), and raises `DriverException` when they do
-    not, or when it fails.
+    It waits for the nodes to agree: `max_schema_agreement_wait` is how many seconds they have
+    (None: as the cluster says; 0 or less: do not look). Raises `DriverException` when they do
+    not, and what goes wrong.
     """
 
     schema_metadata_enabled: bool
-    max_schema_agreement_wait: float
     _engine: Engine | None
     _lock: RLock
     _schema_listeners: tuple[Any, ...] = ()
@@ -61,69 +58,61 @@ class ClusterSchema:
 
     def refresh_schema_metadata(self, max_schema_agreement_wait: float | None = None) -> None:
         """Ask for all keyspaces, and for what is in those that were looked at."""
-        self._refresh("refresh_schema_metadata", None, None, max_schema_agreement_wait)
+        self._refresh(max_schema_agreement_wait)
 
     def refresh_keyspace_metadata(
         self, keyspace: str, max_schema_agreement_wait: float | None = None
     ) -> None:
-        """Ask for a keyspace, and for what is in it if that was looked at."""
-        target = ("KEYSPACE", "")
-        self._refresh("refresh_keyspace_metadata", keyspace, target, max_schema_agreement_wait)
+        """Ask for a keyspace and what is in it."""
+        self._refresh(max_schema_agreement_wait, "KEYSPACE", keyspace)
 
     def refresh_table_metadata(
         self, keyspace: str, table: str, max_schema_agreement_wait: float | None = None
     ) -> None:
         """Ask for a table with its indexes, triggers and views."""
-        target = ("TABLE", checked_name("table", table, "table"))
-        self._refresh("refresh_table_metadata", keyspace, target, max_schema_agreement_wait)
+        self._refresh(max_schema_agreement_wait, "TABLE", keyspace, table)
 
     def refresh_materialized_view_metadata(
         self, keyspace: str, view: str, max_schema_agreement_wait: float | None = None
     ) -> None:
         """Ask for a materialized view."""
-        target = ("TABLE", checked_name("view", view, "view"))
-        what = "refresh_materialized_view_metadata"
-        self._refresh(what, keyspace, target, max_schema_agreement_wait)
+        self._refresh(max_schema_agreement_wait, "TABLE", keyspace, view)
 
     def refresh_user_type_metadata(
         self, keyspace: str, user_type: str, max_schema_agreement_wait: float | None = None
     ) -> None:
         """Ask for a user-defined type."""
-        target = ("TYPE", checked_name("user_type", user_type, "user type"))
-        self._refresh("refresh_user_type_metadata", keyspace, target, max_schema_agreement_wait)
+        self._refresh(max_schema_agreement_wait, "TYPE", keyspace, user_type)
 
     def refresh_user_function_metadata(
         self, keyspace: str, function: Any, max_schema_agreement_wait: float | None = None
     ) -> None:
         """Ask for a function: a `UserFunctionDescriptor`, or a name for all that have it."""
-        target = ("FUNCTION", _name("function", function))
-        what = "refresh_user_function_metadata"
-        self._refresh(what, keyspace, target, max_schema_agreement_wait)
+        self._refresh(max_schema_agreement_wait, "FUNCTION", keyspace, function)
 
     def refresh_user_aggregate_metadata(
         self, keyspace: str, aggregate: Any, max_schema_agreement_wait: float | None = None
     ) -> None:
         """Ask for an aggregate: a `UserAggregateDescriptor`, or a name for all that have it."""
-        target = ("AGGREGATE", _name("aggregate", aggregate))
-        what = "refresh_user_aggregate_metadata"
-        self._refresh(what, keyspace, target, max_schema_agreement_wait)
+        self._refresh(max_schema_agreement_wait, "AGGREGATE", keyspace, aggregate)
 
-    def _refresh(
-        self, what: str, keyspace: str | None, target: tuple[str, str] | None, wait: Any
-    ) -> None:
-        if keyspace is not None or target is not None:
-            checked_name("keyspace", keyspace, "keyspace")
+    def _refresh(self, wait: Any, kind: str = "", keyspace: Any = None, name: Any = None) -> None:
         wait = checked_seconds("max_schema_agreement_wait", wait, negative=True)
-        engine = self._running(what)
-        due = {} if keyspace is None or target is None else {keyspace: {target}}
+        due = {}
+        if kind:
+            checked_name("keyspace", keyspace, "keyspace")
+            if kind != "KEYSPACE":
+                checked_name(kind.lower(), name := getattr(name, "name", name), kind.lower())
+            due = {keyspace: {(kind, name or "")}}
+        engine = self._running("refreshing the schema")
 
         async def refresh() -> None:
             if not await engine.control.wait_for_schema_agreement(wait):
                 raise DriverException(
-                    f"{what}: the nodes do not agree on a schema; try again later, or take what "
-                    "one of them has by max_schema_agreement_wait=0"
+                    "the nodes do not agree on a schema: try again later, or take what one of "
+                    "them has by max_schema_agreement_wait=0"
                 )
-            force = not self.schema_metadata_enabled
+            force = bool(due) or not self.schema_metadata_enabled
             await engine.control.schema.refresh(due, force=force)
 
         engine.runtime.run(refresh())
@@ -146,11 +135,10 @@ class ClusterSchema:
         return list(self._schema_listeners)
 
     def register_schema_listener(self, listener: Any) -> None:
-        """Tell `listener` of changes of the schema, see `SchemaListener`.
+        """Tell a `SchemaListener` of changes from now on.
 
         To know what was, all keyspaces (or those in `schema_keyspaces`) are fetched before this
-        returns, and followed from then on. Raises what fetching raises; the listener is
-        registered all the same.
+        returns, and followed. Raises what that raises; the listener is registered all the same.
 
         Example::
 
@@ -160,13 +148,17 @@ class ClusterSchema:
 
             cluster.register_schema_listener(Prints())
         """
-        for method in ("on_added", "on_changed", "on_dropped"):
-            checked_instance("listener", listener, (method,), "a SchemaListener", none=False)
+        methods = ("on_added", "on_changed", "on_dropped")
+        checked_instance("listener", listener, methods, "a SchemaListener", none=False)
         with self._lock:
             self._set_schema_listeners((*self._schema_listeners, listener))
         engine = self._engine
         if engine is not None:
-            _run(engine, engine.control.schema.follow_all(), "Fetching the schema")
+            following = engine.control.schema.follow_all()
+            if _may_wait(engine):
+                engine.runtime.run(following)
+            else:
+                _in_background(engine, following, "Fetching the schema")
 
     def unregister_schema_listener(self, listener: Any) -> None:
         """Stop telling a listener."""
@@ -181,8 +173,6 @@ class ClusterSchema:
         if self._engine is not None:
             self._engine.control.schema.listeners = listeners
 
-    # --- user types --------------------------------------------------------------------------
-
     def _check_user_type(self, keyspace: str, user_type: str) -> None:
         """Raise `UserTypeDoesNotExist` when the servers, if we are connected, have no such type."""
         engine = self._engine
@@ -195,20 +185,8 @@ class ClusterSchema:
             )
 
 
-def _name(what: str, value: Any) -> str:
-    return checked_name(what, getattr(value, "name", value), what)
-
-
 def _may_wait(engine: Engine) -> bool:
     return engine.runtime.reentrant or not engine.runtime.in_loop()
-
-
-def _run(engine: Engine, coroutine: Coroutine[Any, Any, None], what: str) -> None:
-    """Run a procedure and wait for it, where that is possible."""
-    if _may_wait(engine):
-        engine.runtime.run(coroutine)
-    else:
-        _in_background(engine, coroutine, what)
 
 
 def _in_background(engine: Engine, coroutine: Coroutine[Any, Any, None], what: str) -> None:

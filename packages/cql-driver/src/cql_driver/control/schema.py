@@ -20,7 +20,6 @@ from cql_driver.metadata.changes import differences, merged, with_views
 from cql_driver.metadata.schema import KeyspaceContents, KeyspaceMetadata, same_schema
 from cql_protocol.errors import (
     DriverException,
-    RequestExecutionException,
     RequestValidationException,
     UnsupportedOperation,
 )
@@ -60,7 +59,6 @@ _OWN = ("types", "views", "functions", "aggregates")
 
 _MANY = 10
 """From so many targets on a keyspace is fetched whole, and of so many keyspaces all."""
-_LONGEST_DELAY = 60.0
 
 
 class SchemaKeeper:
@@ -159,14 +157,16 @@ class SchemaKeeper:
         def ended(procedure: Any) -> None:
             if procedure.error is None:
                 self._failures = 0
-            elif not self._engine.closed and not _is_refusal(procedure.error):
+            elif not self._engine.closed and not isinstance(
+                procedure.error, RequestValidationException
+            ):  # else the server would answer the same again
                 for name, targets in due.items():
                     self._due.setdefault(name, set()).update(targets)
                 self._failures += 1
                 if self._failures == 1:
                     self._engine.control.reconnect()  # another node may do better
                 else:
-                    self._debounced.trigger(min(2.0**self._failures, _LONGEST_DELAY))
+                    self._debounced.trigger(2.0 ** min(self._failures, 6))
 
         refreshing = run_in_background(self._engine, self.refresh(due), "Refreshing the schema")
         refreshing.add_done_callback(ended)
@@ -264,10 +264,10 @@ class SchemaKeeper:
             for row in rows:
                 keyspace = _keyspace(row, bool(virtual))
                 old = known.get(keyspace.name)
-                if old is not None:
-                    keyspace = (
-                        old if same_schema(old, keyspace) else keyspace.with_contents(old._contents)
-                    )
+                if old is not None and same_schema(old, keyspace):
+                    keyspace = old
+                elif old is not None:
+                    keyspace = keyspace.with_contents(old._contents)
                 if keyspace._load is None:
                     keyspace._load = partial(_load, weakref.ref(self), keyspace.name)
                 found[keyspace.name] = keyspace
@@ -351,8 +351,8 @@ class SchemaKeeper:
             page = QueryParameters(page_size=settings.schema_metadata_page_size, paging_state=state)
             try:
                 answer = await ask(link, f"SELECT * FROM {table}{where}", settings, parameters=page)
-            except (RequestExecutionException, RequestValidationException) as exc:
-                if table in _NEEDED or not _is_refusal(exc):
+            except RequestValidationException as exc:
+                if table in _NEEDED:
                     raise
                 log.debug("%s does not show %s: %s", link.endpoint, table, exc)
                 self._absent.add(table)
@@ -402,11 +402,6 @@ class SchemaKeeper:
 
 
 _NEEDED = ("system_schema.keyspaces", "system_schema.tables", "system_schema.columns")
-
-
-def _is_refusal(error: BaseException) -> bool:
-    """Say whether the server will answer the same again: no such table, no permission."""
-    return isinstance(error, RequestValidationException)
 
 
 def _target(change: SchemaChange) -> Target:
