@@ -150,6 +150,7 @@ class Worker:
         if "about" in told:
             self.about = told["about"]
             self._began = time.monotonic()
+            self._others.since(self._pids(), 1.0)
             self._ready.set()
         elif "second" in told:
             second = Second(begun=self._began, **told["second"])
