@@ -6,8 +6,8 @@
 Wall and CPU time (of all threads) of ``Cluster(…).connect()``, with as much of the schema as each
 way of connecting has then, on a server without tables of users and on one with many. The process
 of each driver has connected before. On the null server every connect to one is followed by one to
-the other; a real node is asked before and after it was given its tables, since it has one schema
-only: its ratios mean little on a machine that has other things to do.
+the other; a real node, which has one schema only, is asked with its tables, and then again when
+they were dropped: its ratios mean little on a machine that has other things to do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,10 +97,12 @@ def phases(options: argparse.Namespace) -> Iterator[dict[str, Place]]:
         ):
             yield {name: ([s.address], s.port) for name, s in ((EMPTY, empty), (FULL, full))}
         return
+    made_up = MadeUp(options.tables, options.per_keyspace)
     with _node() as place:
-        yield {EMPTY: place}
-        _fill(place, MadeUp(options.tables, options.per_keyspace))
+        _run(place, made_up.statements())
         yield {FULL: place}
+        _run(place, made_up.drops())
+        yield {EMPTY: place}
 
 
 @contextmanager
@@ -112,13 +114,13 @@ def _node() -> Iterator[Place]:
         yield node.contact_points, node.port
 
 
-def _fill(place: Place, made_up: MadeUp) -> None:
+def _run(place: Place, statements: Iterable[str]) -> None:
     from cql_driver.cluster import Cluster
 
     with Cluster(place[0], port=place[1], control_connection_timeout=60.0) as cluster:
         session = cluster.connect()
         session.default_timeout = 120.0
-        for statement in made_up.statements():
+        for statement in statements:
             session.execute(statement)
 
 
