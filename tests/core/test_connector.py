@@ -125,7 +125,7 @@ def test_a_version_that_the_server_calls_beta_is_used_only_if_allowed(told: str)
             sim.connect(protocol_version=5)
         if told == "by SUPPORTED":
             session = sim.connect(protocol_version=5, allow_beta_protocol_version=True)
-            assert session.cluster.protocol_version == 5
+            assert session.pools.engine.protocol_version == 5
 
 
 @pytest.mark.parametrize(
