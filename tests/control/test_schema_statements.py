@@ -56,6 +56,21 @@ def test_statements_are_prepared_anew_after_their_table_changed(version: int) ->
         assert len(texts) == 2
 
 
+def test_who_binds_on_the_loop_does_not_wait() -> None:
+    with Simulation(1, nodes=1) as sim:
+        session = sim.connect("ks")
+        insert = session.prepare("INSERT INTO t (k, v) VALUES (?, ?)")
+        other_session(sim).execute("ALTER TABLE t ADD more int")
+        sim.run(0.1)
+        texts = prepares(sim)
+        rows = [session.execute_async("SELECT * FROM t") for _ in range(5)]
+        for number, future in enumerate(rows):
+            future.add_callback(lambda _, n=number: session.execute_async(insert, (n, "x")))
+        sim.run(1)
+        assert [sim.cluster.store.table("ks", "t").count(n) for n in range(5)] == [1] * 5
+        assert texts == ["INSERT INTO t (k, v) VALUES (?, ?)"]
+
+
 def test_values_that_were_bound_before_are_not_taken_for_something_else() -> None:
     with Simulation(1) as sim:
         session = sim.connect("ks")

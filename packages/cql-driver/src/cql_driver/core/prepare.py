@@ -307,15 +307,26 @@ class Preparer:
                 state.renew = self._renew
 
     def _renew(self, state: PreparedState) -> None:
-        """Prepare anew in the thread of a user; if that fails, the next request will tell why."""
+        """Prepare anew, for a thread of a user that waits; on the loop others go on meanwhile."""
         runtime = self.engine.runtime
-        if self.engine.closed is None and (runtime.reentrant or not runtime.in_loop()):
-            try:
-                runtime.run(self._anew(state))
-            except DriverException as exc:
-                log.debug("preparing %r anew failed: %s", state.query, exc)
+        if self.engine.closed is not None:
+            return
+        if runtime.in_loop():
+            state.renew = _being_renewed
+            spawn(runtime, self._anew(state))
+        else:
+            runtime.run(self._anew(state))
 
     async def _anew(self, state: PreparedState) -> None:
+        """Prepare anew on some host; if that fails, the next request will tell why."""
+        try:
+            await self._on_any(state)
+        except DriverException as exc:
+            log.debug("preparing %r anew failed: %s", state.query, exc)
+        if state.renew is not None:
+            state.renew = self._renew
+
+    async def _on_any(self, state: PreparedState) -> None:
         engine = self.engine
         for session in list(engine.sessions):
             keyspace = state.keyspace if engine.protocol_version >= _WITH_KEYSPACE else None
@@ -342,3 +353,7 @@ class Preparer:
                         f"the values of {state.query!r} were bound when {old.name} was "
                         f"{old.type.name}; now it is {new.name} {new.type.name}: bind them anew"
                     )
+
+
+def _being_renewed(state: PreparedState) -> None:
+    """Go on with what is known: it is being prepared anew."""
