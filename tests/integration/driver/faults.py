@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from cql_driver import DriverException
 from cql_driver.policies import ConstantReconnectionPolicy
 from tests.integration.driver.support import connected, in_flight, new_name, until
 
@@ -18,6 +22,7 @@ __all__ = [
     "OFTEN",
     "ROWS",
     "Outcome",
+    "Readers",
     "alive",
     "all_links",
     "quiet",
@@ -104,3 +109,50 @@ class Outcome:
     @property
     def calls(self) -> int:
         return len(self.rows) + len(self.errors)
+
+
+class Readers:
+    """Threads that read while the block runs: each row must be right, each call in time."""
+
+    def __init__(self, session: Session, threads: int = 4, timeout: float = 10.0) -> None:
+        self.session = session
+        self.timeout = timeout
+        self.done = 0
+        self.failed: list[BaseException] = []
+        self.wrong: list[object] = []
+        self.slowest = 0.0
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(threads)]
+
+    def _run(self, number: int) -> None:
+        keys = random.Random(number)
+        while not self._stop.wait(0.002):
+            k = keys.randrange(ROWS)
+            started = time.monotonic()
+            try:
+                row = read(self.session, k, timeout=self.timeout)
+            except DriverException as error:
+                self.failed.append(error)
+            else:
+                self.done += 1
+                if row != (k, f"v{k}"):
+                    self.wrong.append(row)
+            self.slowest = max(self.slowest, time.monotonic() - started)
+
+    def __enter__(self) -> Readers:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def go_on(self, count: int = 50) -> None:
+        """Wait until so many more reads have succeeded."""
+        before = self.done
+        until(lambda: self.done >= before + count, f"{count} more reads")
+
+    def __exit__(self, *args: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(self.timeout + 10)
+        assert not any(thread.is_alive() for thread in self._threads)
+        assert self.wrong == []
+        assert self.slowest < self.timeout + 1

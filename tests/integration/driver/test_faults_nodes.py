@@ -5,7 +5,6 @@ The numbers are those of ``docs/scenarios.md``.
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from tests.integration.driver.faults import (
     OFTEN,
     ROWS,
     Outcome,
+    Readers,
     alive,
     all_links,
     quiet,
@@ -92,6 +92,12 @@ def host_of(session: Session, proxies: ProxyCluster, number: int) -> Any:
     return host
 
 
+def host_links(session: Session, proxies: ProxyCluster, number: int) -> list[Any]:
+    """The session's connections to a node."""
+    address = proxies[number].address[0]
+    return [link for link in all_links(session) if link.host.address == address]
+
+
 def connect_anew(session: Session, proxies: ProxyCluster) -> None:
     """Cut all connections, and wait until there are others."""
     old = all_links(session)
@@ -104,53 +110,6 @@ def connect_anew(session: Session, proxies: ProxyCluster) -> None:
 
 def opened(proxies: ProxyCluster) -> list[int]:
     return [proxy.opened for proxy in proxies.proxies]
-
-
-class Readers:
-    """Threads that read while the block runs: each row must be right, each call in time."""
-
-    def __init__(self, session: Session, threads: int = 4, timeout: float = 10.0) -> None:
-        self.session = session
-        self.timeout = timeout
-        self.done = 0
-        self.failed: list[BaseException] = []
-        self.wrong: list[object] = []
-        self.slowest = 0.0
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(threads)]
-
-    def _run(self, number: int) -> None:
-        keys = random.Random(number)
-        while not self._stop.wait(0.002):
-            k = keys.randrange(ROWS)
-            started = time.monotonic()
-            try:
-                row = read(self.session, k, timeout=self.timeout)
-            except DriverException as error:
-                self.failed.append(error)
-            else:
-                self.done += 1
-                if row != (k, f"v{k}"):
-                    self.wrong.append(row)
-            self.slowest = max(self.slowest, time.monotonic() - started)
-
-    def __enter__(self) -> Readers:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def go_on(self, count: int = 50) -> None:
-        """Wait until so many more reads have succeeded."""
-        before = self.done
-        until(lambda: self.done >= before + count, f"{count} more reads")
-
-    def __exit__(self, *args: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(self.timeout + 10)
-        assert not any(thread.is_alive() for thread in self._threads)
-        assert self.wrong == []
-        assert self.slowest < self.timeout + 1
 
 
 # --- several attempts ----------------------------------------------------------------------------
@@ -177,7 +136,9 @@ def test_scenario_04_two_answers_are_one_result(proxies: ProxyCluster, keyspace:
 
 
 def test_scenario_08_a_time_out_orphans_all_attempts(proxies: ProxyCluster, keyspace: str) -> None:
-    with through(proxies, keyspace, profile=speculative(10)) as session:
+    # A node that is silent would be asked by OPTIONS.
+    options = {"profile": speculative(10), "sick_node_policy": None}
+    with through(proxies, keyspace, **options) as session:
         hold = Hold()
         held = proxies.on_response(Statement(READ), hold)
         statement = SimpleStatement(READ + "8", is_idempotent=True)
@@ -224,10 +185,13 @@ def test_scenario_13_connections_that_break_again_and_again(
     with through(proxies, keyspace, reconnection_policy=OFTEN) as session:
         with Readers(session) as readers:
             for turn in range(12):
+                old = host_links(session, proxies, turn % 3 + 1)
                 proxies[turn % 3 + 1].cut(reset=turn % 2 == 0)
+                until(lambda: all(li.closed for li in old), "it is closed")  # noqa: B023
+                until(lambda: alive(session), "it is connected again")
                 readers.go_on(20)
         assert readers.failed == []
-        until(lambda: alive(session), "each pool has its connection")
+        assert len(all_links(session)) == 3
 
 
 def test_scenario_14_bursts_of_events_drop_no_connection_that_lives(
@@ -268,7 +232,7 @@ def test_scenario_20_a_control_connection_that_cannot_be_had_marks_no_host_down(
     with through(proxies, keyspace, reconnection_policy=OFTEN) as session:
         refused = proxies[1].on_request(Opcode(opcodes.REGISTER), Cut())
         others = [proxies[2].address[0], proxies[3].address[0]]
-        before = [li for li in all_links(session) if li.host.address == proxies[1].address[0]]
+        before = host_links(session, proxies, 1)
         with Readers(session) as readers:
             # Wherever it is, it has to move, past the first node.
             for _ in range(8):
