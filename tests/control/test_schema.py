@@ -17,6 +17,7 @@ from cql_driver.errors import (
     SessionShutdown,
 )
 from cql_driver.metadata import NO_VALID_REPLICA, group_keys_by_replica
+from cql_protocol.dialect import Features, ShardingInfo
 from cql_protocol.errors import OperationTimedOut, ServerError
 from tests.control.schemas import asked_by_all, put_function, put_type, put_view, watched
 from tests.simulation import Drop, Fail, Rule, Simulation
@@ -71,6 +72,18 @@ def test_older_servers_have_no_virtual_keyspaces() -> None:
         keyspaces = sim.connect().cluster.metadata.keyspaces
         assert "system_views" not in keyspaces
         assert "t" in keyspaces["ks"].tables
+
+
+def test_scylla_is_told_the_timeout_and_has_a_table_more() -> None:
+    with Simulation(1) as sim:
+        for node in sim.nodes:
+            node.features = lambda _: Features(sharding=ShardingInfo(0, 2, "", "", 12))
+        asked = asked_by_all(sim)
+        keyspaces = sim.connect("ks").cluster.metadata.keyspaces
+        assert "system_views" not in keyspaces
+        assert set(keyspaces["ks"].tables) == {"t", "w", "c"}
+        assert all(text.endswith(" USING TIMEOUT 2000ms") for text in asked.texts)
+        assert asked.tables() == sorted([*ALL, "scylla_tables"])
 
 
 def test_all_is_fetched_before_connect_returns() -> None:
