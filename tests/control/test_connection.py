@@ -384,3 +384,34 @@ def test_an_optional_error_of_the_first_peers_table_only() -> None:
     engine.nodes[1].errors["system.peers"] = InvalidRequest("no such table either")
     with pytest.raises(NoHostAvailable, match="no such table either"):
         engine.connect()
+
+
+def test_rows_that_stay_broken_are_looked_at_again_and_then_left_alone() -> None:
+    engine = StandInEngine(1, 2, 3)
+    engine.connect()
+    engine.nodes[3].tokens = set()
+    engine.run(engine.control.refresh_nodes())
+    # It was there before: a row that is being written does not tell that it left.
+    assert engine.addresses() == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+    asked = engine.count("system.local")
+    engine.world.run_for(1000)
+    assert 4 <= engine.count("system.local") - asked <= 8
+    assert engine.addresses() == ["10.0.0.1", "10.0.0.2"]
+    assert engine.calls == [("removed", "10.0.0.3")]
+    engine.nodes[3].tokens = {"300"}
+    engine.run(engine.control.refresh_nodes())
+    assert engine.addresses() == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+    assert engine.end() == []
+
+
+def test_a_row_that_becomes_whole_is_found_without_an_event() -> None:
+    engine = StandInEngine(1, 2)
+    engine.connect()
+    engine.nodes.by_number[3] = new = type(engine.nodes[1])(3)
+    new.tokens = set()
+    engine.run(engine.control.refresh_nodes())
+    engine.world.run_for(5)
+    assert engine.addresses() == ["10.0.0.1", "10.0.0.2"]
+    new.tokens = {"300"}
+    engine.world.run_for(20)
+    assert engine.calls == [("added", "10.0.0.3")]

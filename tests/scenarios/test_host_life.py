@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cql_driver.auth import PlainTextAuthProvider
@@ -277,3 +279,33 @@ def test_scenario_25_pools_are_closed_while_connections_are_set_up(what: str, st
         sim.run(1.0)
         left = 1 if what == "session" else 0
         assert sum(len(node.connections) for node in sim.nodes) == left
+
+
+def test_scenario_16_a_node_whose_row_at_its_new_address_is_not_whole_yet() -> None:
+    """Its old row is gone, the new one has no tokens; later it has, of which nobody tells."""
+    with Simulation(16) as sim:
+        session = sim.connect(
+            "ks", contact_points=[sim[1].address], reconnection_policy=OFTEN, **AT_ONCE
+        )
+        told = Told(session)
+        host, old = host_of(session, sim[2]), sim[2].address
+
+        def without_tokens(table: str, rows: list[dict[str, Any]]) -> None:
+            for row in rows:
+                if row["host_id"] == sim[2].host_id:
+                    row["tokens"] = None
+
+        sim.cluster.kill(sim[2])
+        for node in sim.nodes:
+            node.edit_peers = without_tokens
+        sim.cluster.move_node(sim[2], "10.0.1.77")
+        sim.run(10.0)
+        assert known(session)[sim[2].host_id] == host.key
+        assert host.address == old
+        for node in sim.nodes:
+            node.edit_peers = None
+        sim.cluster.reshaped()
+        sim.run(20.0)
+        assert host.address == "10.0.1.77"
+        assert "10.0.1.77" in asked(session)
+        assert told.heard == [("down", old), ("up", "10.0.1.77")]

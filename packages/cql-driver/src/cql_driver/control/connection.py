@@ -34,6 +34,8 @@ __all__ = ["ControlConnection"]
 
 log = get_logger("cql_driver.cluster")
 
+_MOST_PATIENCE = 100.0
+"""Seconds between two looks from which on rows that are left out are left alone."""
 _DELAY = 60.0
 """Seconds between two tries to reconnect when the policy gives no delay at all."""
 
@@ -53,6 +55,7 @@ class ControlConnection:
         "_engine",
         "_events",
         "_opening",
+        "_patience",
         "_refreshing",
         "_told",
         "_without_v2",
@@ -71,6 +74,8 @@ class ControlConnection:
         """A connection that is ready, but has not told everything yet."""
         self._without_v2: Link | None = None
         """A connection whose server has no system.peers_v2."""
+        self._patience = 1.0
+        """Seconds within which rows that were left out are looked at again."""
         self._told: set[str] = set()
         """Problems of rows that were logged."""
 
@@ -339,7 +344,14 @@ class ControlConnection:
         for problem in topology.problems:
             if problem not in self._told:
                 log.warning("Left out a row of the system tables: %s", problem)
-        self._told = set(topology.problems)
+        problems = set(topology.problems)
+        # A row that is being written may be whole soon, and no event tells of it.
+        self._patience = 1.0 if problems - self._told else min(2 * self._patience, _MOST_PATIENCE)
+        self._told = problems
+        if problems and self._patience < _MOST_PATIENCE:
+            self._events.doubt_nodes(self._patience)
+        else:
+            topology.unready.clear()
         engine = self._engine
         engine.hosts.update(topology, force)
         host = link.host = engine.metadata.get_host(link.endpoint)

@@ -153,11 +153,11 @@ class EventHandler:
         elif isinstance(event, SchemaChange) and settings.schema_event_refresh_window >= 0:
             engine.control.schema.changed(event)
 
-    def doubt_nodes(self) -> None:
-        """Look at the nodes soon, unless their events are disabled."""
+    def doubt_nodes(self, within: float | None = None) -> None:
+        """Look at the nodes soon (`within` seconds), unless their events are disabled."""
         window = self._engine.settings.topology_event_refresh_window
         if window >= 0:
-            self._nodes.trigger(window)
+            self._nodes.trigger(window if within is None else within)
 
     def cancel(self) -> None:
         """Forget what was to be done."""

@@ -86,6 +86,11 @@ class HostRegistry:
                 del changes.unknown[host.key]
                 self._take_over(host, node, changes)
             changes.hosts.append(host)
+        addresses = {host.endpoint for host in changes.hosts}
+        for host in list(changes.unknown.values()):
+            # A row that is being written does not tell that the node has left.
+            if host.host_id in topology.unready and host.endpoint not in addresses:
+                changes.hosts.append(changes.unknown.pop(host.key))
         removed = list(changes.unknown.values())
         different = bool(changes.added or removed or changes.relocated or changes.retokened)
         metadata.set_topology(

@@ -17,7 +17,7 @@ from cql_protocol.types import ReadOptions
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
     from uuid import UUID
 
@@ -259,10 +259,10 @@ class NodeInfo:
 class Topology:
     """The nodes of a cluster as one of them tells, its own row first.
 
-    `problems` are texts on rows that were left out.
+    `problems` are texts on rows that were left out, `unready` the host_ids of those.
     """
 
-    __slots__ = ("cluster_name", "nodes", "partitioner", "problems")
+    __slots__ = ("cluster_name", "nodes", "partitioner", "problems", "unready")
 
     def __init__(
         self,
@@ -270,11 +270,13 @@ class Topology:
         partitioner: str | None = None,
         cluster_name: str | None = None,
         problems: Sequence[str] = (),
+        unready: Iterable[Any] = (),
     ) -> None:
         self.nodes = list(nodes)
         self.partitioner = partitioner
         self.cluster_name = cluster_name
         self.problems = list(problems)
+        self.unready = set(unready) - {None}
 
 
 def read_topology(
@@ -293,6 +295,7 @@ def read_topology(
     """
     nodes: list[NodeInfo] = []
     problems: list[str] = []
+    unready: list[Any] = []
     spare: NodeInfo | None = None
     row = local[0] if local else {}
     if local:
@@ -313,10 +316,11 @@ def read_topology(
         if problem is None:
             nodes.append(node)
         else:
+            unready.append(peer.get("host_id"))
             problems.append(f"node {peer.get('peer')} (host_id {peer.get('host_id')}): {problem}")
     if not nodes and spare is not None:
         nodes.append(spare)
-    return Topology(nodes, row.get("partitioner"), row.get("cluster_name"), problems)
+    return Topology(nodes, row.get("partitioner"), row.get("cluster_name"), problems, unready)
 
 
 def client_address(row: Row) -> str | None:
