@@ -155,9 +155,11 @@ class SickNodePolicy:
         self.failures = check_count("failures", failures, 1)
         self.slowness = check_seconds("slowness", slowness)
         self.max_share = check_seconds("max_share", max_share)
-        if slowness <= 1 or max_share > 1:
-            raise InvalidArgument("give a slowness above 1, and a max_share from 0 to 1")
         self._delays = ExponentialReconnectionPolicy(base_delay, max_delay)
+        if slowness <= 1 or max_share > 1 or not base_delay:
+            raise InvalidArgument(
+                "give a slowness above 1, a max_share from 0 to 1, and a base_delay above 0"
+            )
 
     def new_trials(self) -> Iterator[float]:
         """Return the delays before each trial, in seconds."""
