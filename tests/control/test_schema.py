@@ -338,6 +338,10 @@ def test_user_types_are_looked_for_before_they_are_registered(version: int) -> N
             refusal = Fail(Unauthorized("no permission"))
             node.rules.insert(0, Rule(refusal, text="system_schema.types"))
         cluster.register_user_type("ks", "nobody_knows", dict)
+        for node in sim.nodes:
+            node.kill()
+        sim.run(0.1)
+        cluster.register_user_type("ks", "nobody_tells", dict)
 
 
 def test_keys_are_grouped_by_the_nodes_that_have_them() -> None:

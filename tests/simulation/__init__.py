@@ -23,8 +23,9 @@ record in its text. `sim.at(0.3, action)` does something later, as another threa
 
 **The cluster** (`sim.cluster`) has nodes ``sim[1]``, ``sim[2]``…, which share the tables
 ``ks.t``, ``ks.w`` and ``ks.c``; more by ``sim.cluster.store.make("ks.x", "k int, v text")`` or by
-CREATE TABLE. `Table.count(key)` tells how often a write was applied, `Table.value(column, key)`
-what is there, `Table.empty_pages` puts empty pages before the last. Nodes come and go by
+CREATE TABLE; what else a schema has by ``sim.cluster.change``. `Table.count(key)` tells how often
+a write was applied, `Table.value(column, key)` what is there, `Table.empty_pages` puts empty pages
+before the last. Nodes come and go by
 `add_node`, `remove_node`, `move_node`, `kill`, `start` of the cluster (which tell the clients) or
 by `kill`, `hang`, `resume`, `restart`, `forget_prepared` of the node (which do not).
 

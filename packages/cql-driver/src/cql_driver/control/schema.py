@@ -274,14 +274,18 @@ class SchemaKeeper:
         return found
 
     async def has_type(self, keyspace: str, name: str) -> bool:
-        """Say whether a keyspace has a user type; True also when nobody tells us."""
+        """Say whether a keyspace has a user type; True also when nobody can tell us."""
         known = self._engine.metadata.keyspaces.get(keyspace)
         if known is not None and known._contents is not None and name in known.user_types:
             return True
         where = f" WHERE keyspace_name = {quote_text(keyspace)} AND type_name = {quote_text(name)}"
-        link = self._engine.control.connected_link()
-        rows = await self._ask(link, "system_schema.types", where)
-        return bool(rows) or "system_schema.types" in self._absent
+        table = "system_schema.types"
+        try:
+            rows = await self._ask(self._engine.control.connected_link(), table, where)
+        except DriverException as exc:
+            log.debug("nobody says whether there is a type %s.%s: %s", keyspace, name, exc)
+            return True
+        return bool(rows) or table in self._absent
 
     async def _fetch(
         self,
