@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cql_driver.cluster import Cluster, UserTypeDoesNotExist
-from cql_driver.policies import RoundRobinPolicy
+from cql_driver.policies import ConstantReconnectionPolicy, RoundRobinPolicy
 from tests.cassandra import ClusterOptions
 from tests.control.schemas import Mirror, assert_complete, assert_same, everything
 from tests.integration.driver.ddl import Changes
@@ -115,6 +115,40 @@ def test_types_are_looked_for_before_they_are_registered(session: Session) -> No
     session.execute(f"INSERT INTO {table} (k, v) VALUES (1, {{a: 1, b: 'x'}})")
     read = session.execute(f"SELECT v FROM {table}").one().v
     assert (type(read), read.a, read.b) == (Pair, 1, "x")
+
+
+@pytest.mark.slow
+def test_three_nodes_and_a_control_connection_that_is_lost(three: Nodes) -> None:
+    mirror = Mirror()
+    often = ConstantReconnectionPolicy(0.2, None)
+    options: dict[str, Any] = {"schema_event_refresh_window": WINDOW, "reconnection_policy": often}
+    with (
+        connected(three) as session,
+        connected(three, **options) as watching,
+        keyspace_of(session, 3) as name,
+    ):
+        metadata = session.cluster.metadata
+        watching.cluster.register_schema_listener(mirror)
+        mirror.known = everything(watching.cluster)
+        for number in range(6):
+            session.execute(f"CREATE TABLE t{number} (k int PRIMARY KEY, v text)", timeout=60)
+            assert f"t{number}" in metadata.keyspaces[name].tables
+        host = watching.cluster.get_control_connection_host()
+        next(node for node in three.nodes if node.address == host.address).kill()
+        for number in range(3):
+            session.execute(f"DROP TABLE t{number}", timeout=60)
+            session.execute(f"ALTER TABLE t{number + 3} ADD more int", timeout=60)
+
+        def is_told() -> bool:
+            tables = watching.cluster.metadata.keyspaces[name].contents.tables
+            return tables.keys() == {"t3", "t4", "t5"} and "more" in tables["t5"].columns
+
+        until(is_told, "the other client has seen what was changed meanwhile")
+        until(lambda: settled(watching), "the changes are taken over", 10)
+        with fresh(three) as cluster:
+            assert_same(everything(watching.cluster), everything(cluster))
+            assert_same(mirror.known, everything(cluster))
+        assert mirror.errors == []
 
 
 @pytest.mark.slow
