@@ -136,11 +136,6 @@ class MadeUp:
                         f"WHERE {_VIEW_WHERE} PRIMARY KEY ({', '.join(_VIEW_KEY)})"
                     )
 
-    def drops(self) -> Iterator[str]:
-        """Yield the statements that undo those."""
-        for keyspace in self._tables:
-            yield f"DROP KEYSPACE {keyspace}"
-
     def rows(self) -> dict[str, list[Row]]:
         """Return the rows of each table of ``system_schema``."""
         found: dict[str, list[Row]] = {name: [] for name in SCHEMA_TABLES}

@@ -5,9 +5,8 @@
 
 Wall and CPU time (of all threads) of ``Cluster(…).connect()``, with as much of the schema as each
 way of connecting has then, on a server without tables of users and on one with many. The process
-of each driver has connected before. On the null server every connect to one is followed by one to
-the other; a real node, which has one schema only, is asked with its tables, and then again when
-they were dropped: its ratios mean little on a machine that has other things to do.
+of each driver has connected before. Every connect to the one server is followed by one to the
+other, so that a busy machine slows both.
 """
 
 from __future__ import annotations
@@ -88,30 +87,22 @@ def ratios(mine: Figures, base: Figures) -> tuple[float, float]:
     return wall, cpu
 
 
-def phases(options: argparse.Namespace) -> Iterator[dict[str, Place]]:
-    """Yield what is measured in turn, phase by phase: places by the schema that they have."""
-    if options.server == "null":
-        with (
-            NullServer() as empty,
-            NullServer(options.tables, options.per_keyspace) as full,
-        ):
-            yield {name: ([s.address], s.port) for name, s in ((EMPTY, empty), (FULL, full))}
-        return
-    made_up = MadeUp(options.tables, options.per_keyspace)
-    with _node() as place:
-        _run(place, made_up.statements())
-        yield {FULL: place}
-        _run(place, made_up.drops())
-        yield {EMPTY: place}
-
-
 @contextmanager
-def _node() -> Iterator[Place]:
-    from tests.cassandra import Cluster, ClusterOptions
+def servers(options: argparse.Namespace) -> Iterator[dict[str, Place]]:
+    """Run two servers; yield their places by the schema that they have."""
+    with ExitStack() as stack:
+        if options.server == "null":
+            null = (NullServer(), NullServer(options.tables, options.per_keyspace))
+            found = [stack.enter_context(server) for server in null]
+            places = [([server.address], server.port) for server in found]
+        else:
+            from tests.cassandra import Cluster, ClusterOptions
 
-    options = ClusterOptions(heap="2g", jvm=("-XX:TieredStopAtLevel=4",))
-    with Cluster(options) as node:
-        yield node.contact_points, node.port
+            shape = ClusterOptions(heap="1g", jvm=("-XX:TieredStopAtLevel=4",))
+            nodes = [stack.enter_context(Cluster(shape)) for _ in (EMPTY, FULL)]
+            places = [(node.contact_points, node.port) for node in nodes]
+            _run(places[1], MadeUp(options.tables, options.per_keyspace).statements())
+        yield dict(zip((EMPTY, FULL), places, strict=True))
 
 
 def _run(place: Place, statements: Iterable[str]) -> None:
@@ -132,22 +123,16 @@ def measure(options: argparse.Namespace) -> list[Contender]:
             worker = Worker(driver, {"protocol": options.protocol}, WORKER)
             stack.callback(worker.close)
             contenders.append(Contender(driver, worker))
-        for places in phases(options):
-            for number_of_round in range(options.rounds + 1):
-                first = number_of_round % len(contenders)
-                for contender in contenders[first:] + contenders[:first]:
-                    for way in WAYS[contender.driver.ours]:
-                        contender.run(places, way, options)
-                if number_of_round == 0:  # it imports, and warms up the server
-                    _forget(contenders, places)
+        places = stack.enter_context(servers(options))
+        for number_of_round in range(options.rounds + 1):
+            first = number_of_round % len(contenders)
+            for contender in contenders[first:] + contenders[:first]:
+                for way in WAYS[contender.driver.ours]:
+                    contender.run(places, way, options)
+            if number_of_round == 0:  # it imports, and warms up the servers
+                for contender in contenders:
+                    contender.found.clear()
         return contenders
-
-
-def _forget(contenders: list[Contender], places: dict[str, Place]) -> None:
-    for contender in contenders:
-        for way, schema in list(contender.found):
-            if schema in places:
-                del contender.found[way, schema]
 
 
 def show(contenders: list[Contender], tables: int) -> str:
