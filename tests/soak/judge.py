@@ -40,6 +40,8 @@ class Second:
     at: float
     done: dict[str, int]
     failed: dict[str, int]
+    active: int
+    """Threads that got an answer: those that wait take no speed from the others."""
     slowest: float
     in_flight: int
     threads: int
@@ -64,6 +66,8 @@ class Passage:
     during: float | None
     worst: float | None
     """The worst second of those that `during` is the mean of."""
+    active: float | None
+    """Threads that got an answer in a second meanwhile, as a share of those before."""
     back: float | None
     """Seconds after its end until the first second of full speed."""
     after: float | None
@@ -113,6 +117,7 @@ def passages(seconds: list[Second], faults: Iterable[Fault]) -> list[Passage]:
                 shock=mean(rates(seconds, fault.begun, fault.begun + SHOCK)),
                 during=mean(during),
                 worst=min(during, default=None),
+                active=_active(seconds, fault),
                 back=_back(seconds, fault.over, before),
                 after=mean(rates(seconds, end, end + AFTER)),
                 failed=sum(
@@ -132,6 +137,15 @@ def passages(seconds: list[Second], faults: Iterable[Fault]) -> list[Passage]:
     return found
 
 
+def _active(seconds: list[Second], fault: Fault) -> float | None:
+    def among(since: float, until: float) -> float | None:
+        return mean([s.active for s in seconds if since <= s.begun and s.at <= until])
+
+    before = among(fault.begun - BEFORE, fault.begun)
+    during = among(fault.begun + SHOCK, fault.over)
+    return None if during is None or not before else during / before
+
+
 def _back(seconds: list[Second], over: float, before: float | None) -> float | None:
     if before:
         for second in seconds:
@@ -143,6 +157,7 @@ def _back(seconds: list[Second], over: float, before: float | None) -> float | N
 def judge(seconds: list[Second], faults: Iterable[Fault], end: dict[str, Any]) -> list[Verdict]:
     """Say of all that must hold whether it did."""
     lived = passages(seconds, faults)
+    hangs = [passage for passage in lived if passage.fault.kind in ("hang", "partition")]
     return [
         *(
             Verdict(what, end[name]["count"] == 0, _first(end[name]))
@@ -154,7 +169,12 @@ def judge(seconds: list[Second], faults: Iterable[Fault], end: dict[str, Any]) -
         ),
         _shares(
             f"while a node hangs, {WHILE_HUNG:.0%} of the throughput is left after {SHOCK:.0f} s",
-            [(p.fault, p.share(p.during)) for p in lived if p.fault.kind in ("hang", "partition")],
+            [(p.fault, p.share(p.during)) for p in hangs],
+            WHILE_HUNG,
+        ),
+        _shares(
+            f"while a node hangs, {WHILE_HUNG:.0%} of the threads get answers every second",
+            [(p.fault, p.active) for p in hangs],
             WHILE_HUNG,
         ),
         _shares(

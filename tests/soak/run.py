@@ -257,8 +257,8 @@ def _disturb(
 def _line(second: Second, start: float) -> str:
     failed = sum(second.failed.values())
     return (
-        f"{second.at - start:6.0f} s {second.rate:8.0f}/s  failed {failed:4}  slowest "
-        f"{second.slowest:6.2f} s  in flight {second.in_flight:4}  threads {second.threads}  "
+        f"{second.at - start:6.0f} s {second.rate:8.0f}/s  to {second.active:3} threads  "
+        f"failed {failed:4}  slowest {second.slowest:6.2f} s  in flight {second.in_flight:4}  threads {second.threads}  "
         f"sockets {second.sockets}  {second.resident / 2**20:.1f} MiB  others {second.others:.1f}"
     )
 
@@ -270,16 +270,16 @@ def table(record: Record) -> str:
     shares of throughput tell of the machine.
     """
     rows = [f"{'fault':<12}{'s':>5}{'before':>9}{'first 3 s':>11}{'then':>7}{'worst':>8}"]
-    rows[0] += f"{'back in':>9}{'after 5 s':>11}{'failed':>8}{'others':>8}"
+    rows[0] += f"{'threads':>9}{'back in':>9}{'after 5 s':>11}{'failed':>8}{'others':>8}"
     for passage in record.passages:
         fault = passage.fault
         parts = [passage.shock, passage.during, passage.worst, passage.after]
         back = "–" if passage.back is None else f"{passage.back:.0f} s"
-        shares = ["–" if s is None else f"{s:.0%}" for s in map(passage.share, parts)]
+        shares = [_share(s) for s in (*map(passage.share, parts), passage.active)]
         rows.append(
             f"{fault.kind} {fault.node:<{11 - len(fault.kind)}}{fault.over - fault.begun:>5.0f}"
             f"{passage.before or 0:>7.0f}/s{shares[0]:>11}{shares[1]:>7}{shares[2]:>8}"
-            f"{back:>9}{shares[3]:>11}{passage.failed:>8}{passage.others or 0:>8.1f}"
+            f"{shares[4]:>9}{back:>9}{shares[3]:>11}{passage.failed:>8}{passage.others or 0:>8.1f}"
         )
     failed = ", ".join(f"{n} × {name}" for name, n in errors(record.seconds).most_common())
     rows.append(f"errors: {failed or 'none'}")
@@ -288,6 +288,10 @@ def table(record: Record) -> str:
         for verdict in record.verdicts
     ]
     return "\n".join(rows)
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}"
 
 
 def to_stderr(text: str) -> None:

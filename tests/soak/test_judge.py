@@ -26,6 +26,7 @@ def second(number: int, rate: int = 1000, **what: Any) -> Second:
         "at": number + 1.0,
         "done": {"read": rate // 2, "write": rate - rate // 2},
         "failed": {},
+        "active": 50,
         "slowest": 0.1,
         "in_flight": 50,
         "threads": 53,
@@ -71,6 +72,14 @@ def test_a_hang_that_costs_three_seconds_is_well() -> None:
 def test_too_little_speed_is_told(rates: list[tuple[int, int]], word: str) -> None:
     (found,) = bad(judge(work(*rates), [HANG], end()))
     assert word in found
+
+
+def test_threads_that_wait_are_told_whatever_the_others_do() -> None:
+    seconds = work((70, 1000))
+    for second_ in seconds[23:40]:
+        second_.active = 2
+    (found,) = bad(judge(seconds, [HANG], end()))
+    assert "of the threads" in found
 
 
 @pytest.mark.parametrize("name", ["late", "wrong", "lost", "streams", "threads", "sockets"])

@@ -25,8 +25,10 @@ from typing import Any
 
 from adapters import Adapter
 
+PARTITIONS = 4
+"""Partitions that each writer writes to, so that each of them needs every node."""
 KEYS = 20
-"""Rows that each writer writes over and over."""
+"""Rows of each partition, written over and over."""
 PAGE = 7
 GRACE = 1.0
 """Seconds by which a call may be late."""
@@ -37,9 +39,9 @@ FAILED: Any = object()
 # A coordinator asks another replica when one is late. By default "late" follows from latencies,
 # which a node that has just started does not know: it then waits for half its time-out.
 TABLES = (
-    """CREATE TABLE soak (w int, k int, v bigint, PRIMARY KEY (w, k))
+    """CREATE TABLE soak (p int, k int, v bigint, PRIMARY KEY (p, k))
     WITH speculative_retry = '200ms' AND additional_write_policy = '200ms'""",
-    "CREATE TABLE soak_cas (w int PRIMARY KEY, v bigint)",
+    "CREATE TABLE soak_cas (p int PRIMARY KEY, v bigint)",
 )
 
 
@@ -52,9 +54,9 @@ class State:
         self.pause: float = options["pause"]
         self.writers: int = options["writers"]
         self.stop = threading.Event()
-        self.issued = [0] * (self.writers * KEYS)
+        self.issued = [0] * (self.writers * PARTITIONS * KEYS)
         """The last version of each row that was sent."""
-        self.floor = [0] * (self.writers * KEYS)
+        self.floor = [0] * len(self.issued)
         """The last version that was acknowledged, or read by somebody: none may be older."""
         self.wrong: list[str] = []
         self.late: dict[int, str] = {}
@@ -73,11 +75,11 @@ class State:
         session.set_keyspace(keyspace)
         for text in TABLES:
             session.execute(text, timeout=60)
-        self.insert = session.prepare("INSERT INTO soak (w, k, v) VALUES (?, ?, ?)")
-        self.select = session.prepare("SELECT v FROM soak WHERE w = ? AND k = ?")
-        self.select_all = session.prepare("SELECT k, v FROM soak WHERE w = ?")
+        self.insert = session.prepare("INSERT INTO soak (p, k, v) VALUES (?, ?, ?)")
+        self.select = session.prepare("SELECT v FROM soak WHERE p = ? AND k = ?")
+        self.select_all = session.prepare("SELECT k, v FROM soak WHERE p = ?")
         self.select_all.fetch_size = PAGE
-        self.update = session.prepare("UPDATE soak_cas SET v = ? WHERE w = ? IF v = ?")
+        self.update = session.prepare("UPDATE soak_cas SET v = ? WHERE p = ? IF v = ?")
         for statement in (self.insert, self.select, self.select_all):
             statement.is_idempotent = True
         for statement in (self.insert, self.select, self.select_all, self.update):
@@ -96,6 +98,8 @@ class Thread(threading.Thread):
         self.began: float | None = None
         """When the call that is out began."""
         self.slowest = 0.0
+        self.answered = False
+        """Whether a call was answered since the last look."""
 
     def run(self) -> None:
         try:
@@ -117,6 +121,7 @@ class Thread(threading.Thread):
         try:
             result = call()
             done, name = state.counts["done"], kind
+            self.answered = True
         except state.adapter.errors as error:
             result = FAILED
             done, name = state.counts["failed"], f"{kind} {type(error).__name__}"
@@ -149,11 +154,11 @@ class Thread(threading.Thread):
         if found > state.floor[index]:
             state.floor[index] = found
 
-    def read_pages(self, writer: int) -> bool:
-        """Read all rows of a writer page by page, and say whether that could be done."""
-        first = writer * KEYS
+    def read_pages(self, partition: int) -> bool:
+        """Read all rows of a partition page by page, and say whether that could be done."""
+        first = partition * KEYS
         low = self.state.floor[first : first + KEYS]
-        result = self.execute("page", self.state.select_all, (writer,))
+        result = self.execute("page", self.state.select_all, (partition,))
         rows: dict[int, int] = {}
         while result is not FAILED:
             rows.update((row.k, row.v) for row in result.current_rows)
@@ -171,9 +176,10 @@ class Writer(Thread):
 
     def step(self) -> None:
         state, key = self.state, self.random.randrange(KEYS)
-        index = self.number * KEYS + key
+        partition = self.number * PARTITIONS + self.random.randrange(PARTITIONS)
+        index = partition * KEYS + key
         state.issued[index] = version = state.issued[index] + 1
-        result = self.execute("write", state.insert, (self.number, key, version))
+        result = self.execute("write", state.insert, (partition, key, version))
         if result is not FAILED and version > state.floor[index]:
             state.floor[index] = version
 
@@ -184,12 +190,12 @@ class Reader(Thread):
     def step(self) -> None:
         state = self.state
         index = self.random.randrange(len(state.issued))
-        writer, key = divmod(index, KEYS)
+        partition, key = divmod(index, KEYS)
         if self.random.random() < 0.1:
-            self.read_pages(writer)
+            self.read_pages(partition)
             return
         low = state.floor[index]
-        result = self.execute("read", state.select, (writer, key))
+        result = self.execute("read", state.select, (partition, key))
         if result is not FAILED:
             row = result.one()
             self.check(index, low, None if row is None else row.v)
@@ -252,8 +258,9 @@ class Soak:
         """Return what was done since the last look, and what there is now."""
         state, now = self.state, time.monotonic()
         slowest = max(thread.slowest for thread in self.threads)
+        active = sum(thread.answered for thread in self.threads)
         for thread in self.threads:
-            thread.slowest = 0.0
+            thread.slowest, thread.answered = 0.0, False
             began = thread.began
             if began is not None and now - began > state.timeout + GRACE:
                 late = f"{thread.name}: a call is out for {now - began:.1f} s"
@@ -267,6 +274,7 @@ class Soak:
             "at": now,
             "done": done,
             "failed": failed,
+            "active": active,
             "slowest": round(slowest, 3),
             "in_flight": sum(self.adapter.carried(self.session)),
             "threads": _threads(),
@@ -300,16 +308,16 @@ class Soak:
         }
 
     def read_everything(self) -> list[str]:
-        """Check all rows; tell of the writers whose rows could not be read."""
+        """Check all rows; tell of the partitions that could not be read."""
         unread = []
-        for thread in self.threads:
-            if isinstance(thread, Writer):
-                deadline = time.monotonic() + 60
-                while not (read := thread.read_pages(thread.number)):
-                    if time.monotonic() > deadline:
-                        break
-                if not read:
-                    unread.append(f"the rows of {thread.name} cannot be read")
+        reader = self.threads[0]
+        for partition in range(self.state.writers * PARTITIONS):
+            deadline = time.monotonic() + 60
+            while not (read := reader.read_pages(partition)):
+                if time.monotonic() > deadline or len(unread) > MOST_TOLD:
+                    break
+            if not read:
+                unread.append(f"partition {partition} cannot be read")
         return unread
 
 
