@@ -258,8 +258,9 @@ def _line(second: Second, start: float) -> str:
     failed = sum(second.failed.values())
     return (
         f"{second.at - start:6.0f} s {second.rate:8.0f}/s  to {second.active:3} threads  "
-        f"failed {failed:4}  slowest {second.slowest:6.2f} s  in flight {second.in_flight:4}  threads {second.threads}  "
-        f"sockets {second.sockets}  {second.resident / 2**20:.1f} MiB  others {second.others:.1f}"
+        f"failed {failed:4}  slowest {second.slowest:6.2f} s  in flight {second.in_flight:4}  "
+        f"threads {second.threads}  sockets {second.sockets}  "
+        f"{second.resident / 2**20:.1f} MiB  others {second.others:.1f}"
     )
 
 
