@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cql_driver.policies import ConstantReconnectionPolicy, HostStateListener
+from cql_driver.policies import ConstantReconnectionPolicy
 
 if TYPE_CHECKING:
     from tests.simulation import SimNode, Simulation
@@ -13,26 +13,6 @@ READ = "SELECT k, v FROM t WHERE k = 1"
 OFTEN = ConstantReconnectionPolicy(0.2)
 BEATING = {"idle_heartbeat_interval": 1, "idle_heartbeat_timeout": 1}
 AT_ONCE = {"topology_event_refresh_window": 0.1, "status_event_refresh_window": 0.1}
-
-
-class Told(HostStateListener):
-    """What a listener was told, in order: (what, address)."""
-
-    def __init__(self, session: Any) -> None:
-        self.heard: list[tuple[str, str]] = []
-        session.cluster.register_listener(self)
-
-    def on_add(self, host: Any) -> None:
-        self.heard.append(("add", host.address))
-
-    def on_remove(self, host: Any) -> None:
-        self.heard.append(("remove", host.address))
-
-    def on_up(self, host: Any) -> None:
-        self.heard.append(("up", host.address))
-
-    def on_down(self, host: Any) -> None:
-        self.heard.append(("down", host.address))
 
 
 def host_of(session: Any, node: SimNode) -> Any:

@@ -15,7 +15,6 @@ from tests.scenarios.hosts import (
     BEATING,
     OFTEN,
     READ,
-    Told,
     addresses,
     asked,
     attempts,
@@ -24,6 +23,7 @@ from tests.scenarios.hosts import (
     pool_of,
 )
 from tests.simulation import Simulation
+from tests.told import Told
 
 # --- restarts ------------------------------------------------------------------------------------
 

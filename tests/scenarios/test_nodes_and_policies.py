@@ -15,8 +15,9 @@ from cql_driver.policies import (
 )
 from cql_protocol.errors import DriverException
 from cql_protocol.messages import StatusChange
-from tests.scenarios.hosts import AT_ONCE, OFTEN, Told, addresses, asked, attempts, host_of
+from tests.scenarios.hosts import AT_ONCE, OFTEN, addresses, asked, attempts, host_of
 from tests.simulation import Simulation
+from tests.told import Told
 
 
 class Watching(RoundRobinPolicy):

@@ -12,11 +12,12 @@ import pytest
 
 from cql_driver import ConsistencyLevel
 from cql_driver.cluster import Cluster, Session
-from cql_driver.policies import ConstantReconnectionPolicy, HostStateListener
+from cql_driver.policies import ConstantReconnectionPolicy
 from cql_driver.query import SimpleStatement
 from tests.cassandra import ClusterOptions
 from tests.cassandra.config import render_yaml
 from tests.integration.driver.support import connected, in_flight, keyspace_of, until
+from tests.told import Told
 
 if TYPE_CHECKING:
     from tests.cassandra import Cluster as Nodes
@@ -46,26 +47,6 @@ def nodes(own: Nodes) -> Nodes:
     down = [node for node in own.nodes if not node.running]
     own.launch_and_wait(down)
     return own
-
-
-class Told(HostStateListener):
-    """What a listener was told, in order: (what, address)."""
-
-    def __init__(self, session: Session) -> None:
-        self.heard: list[tuple[str, str]] = []
-        session.cluster.register_listener(self)
-
-    def on_add(self, host: Any) -> None:
-        self.heard.append(("add", host.address))
-
-    def on_remove(self, host: Any) -> None:
-        self.heard.append(("remove", host.address))
-
-    def on_up(self, host: Any) -> None:
-        self.heard.append(("up", host.address))
-
-    def on_down(self, host: Any) -> None:
-        self.heard.append(("down", host.address))
 
 
 @contextmanager

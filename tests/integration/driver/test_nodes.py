@@ -16,7 +16,6 @@ from cql_driver.policies import (
     DCAwareRoundRobinPolicy,
     HostDistance,
     HostFilterPolicy,
-    HostStateListener,
     RoundRobinPolicy,
     TokenAwarePolicy,
     WhiteListRoundRobinPolicy,
@@ -24,6 +23,7 @@ from cql_driver.policies import (
 from cql_driver.query import SimpleStatement
 from tests.integration.driver.conftest import THREE
 from tests.integration.driver.support import connected, in_flight, keyspace_of, until
+from tests.told import Told
 
 if TYPE_CHECKING:
     from tests.cassandra import Cluster as Nodes
@@ -54,25 +54,6 @@ def all_up(session: Session) -> None:
     """Wait until the session is connected to every node."""
     until(lambda: all(pool.links for pool in session.get_pools()), "all nodes are up")
     until(lambda: len(session.get_pools()) == 3, "there is a pool for each node")
-
-
-class Listener(HostStateListener):
-    """Notes what it is told."""
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[str, str]] = []
-
-    def on_add(self, host: Any) -> None:
-        self.heard.append(("add", host.address))
-
-    def on_remove(self, host: Any) -> None:
-        self.heard.append(("remove", host.address))
-
-    def on_up(self, host: Any) -> None:
-        self.heard.append(("up", host.address))
-
-    def on_down(self, host: Any) -> None:
-        self.heard.append(("down", host.address))
 
 
 def host_of(session: Session, node: Node) -> Any:
@@ -191,7 +172,7 @@ def test_distances_decide_on_connections(three: Nodes) -> None:
 def test_a_node_is_killed_and_comes_back(three: Nodes, module_session: Session) -> None:
     """The one that the control connection is at."""
     all_up(module_session)
-    listener, victim = Listener(), three.nodes[1]
+    victim = three.nodes[1]
     with connected(
         three,
         module_session.keyspace,
@@ -199,8 +180,7 @@ def test_a_node_is_killed_and_comes_back(three: Nodes, module_session: Session) 
         reconnection_policy=OFTEN,
         status_event_refresh_window=0,
     ) as session:
-        cluster = session.cluster
-        cluster.register_listener(listener)
+        cluster, told = session.cluster, Told(session)
         control = cluster.get_control_connection_host()
         assert control is not None
         assert control.address == victim.address
@@ -218,7 +198,7 @@ def test_a_node_is_killed_and_comes_back(three: Nodes, module_session: Session) 
             until(lambda: victim.address in asked(session), "it is asked again")
         assert outcomes.wrong == []
         assert outcomes.done > 0
-        assert listener.heard == [("down", victim.address), ("up", victim.address)]
+        assert told.heard == [("down", victim.address), ("up", victim.address)]
         for statement in statements:
             session.execute(statement, (1,), host=host)
 
