@@ -55,6 +55,14 @@ def test_the_version_is_negotiated(highest: int) -> None:
         link.close()
 
 
+def test_the_cluster_tells_the_version_once_connected() -> None:
+    with Simulation(1, versions=(3, 4)) as sim:
+        cluster = sim.new_cluster()
+        assert cluster.protocol_version == 5
+        cluster.connect()
+        assert cluster.protocol_version == 4
+
+
 def test_each_node_has_its_own_version() -> None:
     with Simulation(2) as sim:
         sim[2].versions, sim[3].versions = (3, 4), (3,)

@@ -144,6 +144,8 @@ class Cluster(ClusterSchema, ClusterHosts, Configuration):
         finally:
             self._connecting = None
         self._runtime, self._engine = runtime, engine
+        # Past the settings: other nodes may speak a higher one.
+        object.__setattr__(self, "protocol_version", engine.protocol_version)
         if observers.attached is not None:
             observers.attached(self)
         _live.add(self)

@@ -98,6 +98,7 @@ class Configuration:
     """The contact points as end points."""
     port: int
     protocol_version: int
+    """The highest to be spoken; once connected, the one that the first node does."""
     observers: Sequence[Observer] = ()
     metrics_enabled: bool
     reactor: str | None = None
