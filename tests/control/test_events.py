@@ -56,6 +56,17 @@ def test_what_comes_after_a_refresh_began_is_another_one() -> None:
     assert engine.count("system.local") == 3
 
 
+def test_an_event_does_not_wait_for_a_look_that_is_to_come_much_later() -> None:
+    engine = engine_of(1, 2)
+    engine.control._events.doubt_nodes(10_000.0)
+    engine.nodes.by_number[3] = Node(3)
+    engine.tell(topology("NEW_NODE", 3))
+    engine.world.run_for(11)
+    assert engine.calls == [("added", "10.0.0.3")]
+    assert engine.count("system.local") == 2
+    assert engine.end() == []
+
+
 def test_down_and_up_of_a_host_without_connections() -> None:
     engine = engine_of(1, 2)
     engine.tell(status("DOWN", 2))

@@ -77,16 +77,21 @@ class Debounced:
     ask at once. What comes meanwhile is covered by that run.
     """
 
-    __slots__ = ("_action", "_runtime", "_timer")
+    __slots__ = ("_action", "_runtime", "_timer", "_window")
 
     def __init__(self, runtime: Runtime, action: Callable[[], object]) -> None:
         self._runtime = runtime
         self._action = action
         self._timer: Timer | None = None
+        self._window = 0.0
+        """The one of the timer."""
 
     def trigger(self, window: float) -> None:
         """Have the action run within `window` seconds, unless it is going to."""
+        if self._timer is not None and window < self._window:
+            self.cancel()  # it would run too late
         if self._timer is None:
+            self._window = window
             self._timer = self._runtime.call_later(random() * window, self._run)
 
     def cancel(self) -> None:
