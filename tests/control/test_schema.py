@@ -74,6 +74,19 @@ def test_older_servers_have_no_virtual_keyspaces() -> None:
         assert "t" in keyspaces["ks"].tables
 
 
+def test_what_one_node_does_not_show_another_is_asked_for() -> None:
+    with Simulation(1) as sim:
+        refusing = Rule(Fail(Unauthorized("no")), text="system_virtual_schema")
+        sim[1].rules.append(refusing)
+        cluster = sim.connect().cluster
+        metadata = cluster.metadata
+        cluster.refresh_schema_metadata()
+        assert "system_views" not in metadata.keyspaces
+        sim[1].kill()
+        sim.run(5)
+        assert "system_views" in metadata.keyspaces
+
+
 def test_scylla_is_told_the_timeout_and_has_a_table_more() -> None:
     with Simulation(1) as sim:
         for node in sim.nodes:

@@ -311,6 +311,22 @@ def test_a_listener_is_told_what_happened_while_there_was_no_connection() -> Non
         assert_same(mirror.known, everything(session.cluster))
 
 
+def test_without_events_what_could_not_be_fetched_is_by_the_next_connection() -> None:
+    with Simulation(1) as sim:
+        session, _ = watched(sim, schema_event_refresh_window=-1)
+        metadata = session.cluster.metadata
+        assert metadata.keyspaces["ks"].tables
+        for node in sim.nodes:
+            node.rules.insert(0, Rule(Fail(ServerError("oops")), text="system_schema.tables"))
+        session.execute("CREATE TABLE new (k int PRIMARY KEY)")
+        other_session(sim).execute("CREATE TABLE other (k int PRIMARY KEY)")
+        sim.run(0.01)
+        for node in sim.nodes:
+            del node.rules[0]
+        sim.run(5)
+        assert {"new", "other"} <= set(metadata.keyspaces["ks"].tables)
+
+
 def test_what_is_no_listener_is_refused() -> None:
     cluster = Cluster()
     for wrong in (None, object(), Mirror):

@@ -103,7 +103,6 @@ class SchemaKeeper:
 
     def connected(self, keyspaces: Keyspaces) -> None:
         """Take over what a new control connection told, and look through what was known."""
-        self._absent.clear()
         self._take(keyspaces)
         self.look_through()
 
@@ -112,13 +111,15 @@ class SchemaKeeper:
         settings = self._engine.settings
         if not settings.schema_metadata_enabled:
             return
+        window = settings.schema_event_refresh_window
+        if window < 0 and not any(self._due.values()):
+            return  # nor is there anything of our own that could not be fetched
         for name, keyspace in self._engine.metadata.keyspaces.items():
             if keyspace._contents is not None and not keyspace.virtual:
                 self._due[name] = {WHOLE}
-        window = settings.schema_event_refresh_window
         followed = any(map(self._is_followed, self._engine.metadata.keyspaces))
-        if window >= 0 and (self._due or followed):
-            self._debounced.trigger(window)
+        if self._due or followed:
+            self._debounced.trigger(max(0, window))
 
     def changed(self, change: SchemaChange) -> None:
         """Have fetched anew, within a while, what an event names."""
@@ -246,6 +247,8 @@ class SchemaKeeper:
 
     async def ask_keyspaces(self, link: Link) -> dict[str, KeyspaceMetadata]:
         """Ask for all keyspaces; those that did not change stay the objects they are."""
+        if link is not self._engine.control.link:
+            self._absent.clear()  # a new one, whose node may show more
         known = self._engine.metadata.keyspaces
         tables = ["system_schema.keyspaces"]
         if link.features.sharding is None:  # ScyllaDB shows such tables in an ordinary keyspace
