@@ -13,8 +13,8 @@ from cql_driver.policies import (
     NeverSickNodePolicy,
     RoundRobinPolicy,
 )
-from cql_protocol.errors import OperationTimedOut
-from tests.simulation import Delay, Drop, Rule, Simulation
+from cql_protocol.errors import IsBootstrapping, OperationTimedOut
+from tests.simulation import Delay, Drop, Fail, Rule, Simulation
 
 if TYPE_CHECKING:
     from cql_driver.cluster import Session
@@ -234,6 +234,26 @@ def test_one_host_alone_is_asked_though_it_is_sick() -> None:
         sim[2].resume()
         assert future.result().one().v == "a"
         assert future.attempted_hosts == [host]
+
+
+def test_what_waits_for_a_well_node_asks_each_sick_one_once() -> None:
+    with Simulation(9, nodes=4) as sim:
+        session = connect(sim, max_requests_per_connection=2)
+        for node in sim.nodes[1:]:
+            host = session.cluster.metadata.get_host(node.address)
+            host.is_sick = True
+            session.pools.pools[host.key].lent()
+            node.rules.append(Rule(Fail(IsBootstrapping("not yet")), text="SELECT v"))
+        sim[1].rules.append(Rule(Delay(0.05), text="SELECT v"))
+        futures = [session.execute_async(READ, timeout=None) for _ in range(200)]
+        sim.run(0.3)
+        assert any(future.execution.done for future in futures)
+        sim[1].kill()
+        sim.run(5)
+        asked = [future.attempted_hosts for future in futures if future.execution.done]
+        assert len(asked) == 200
+        assert max(map(len, asked)) == 4
+        assert all(len(hosts) == len(set(hosts)) for hosts in asked)
 
 
 @pytest.mark.parametrize("announced", [True, False])

@@ -229,11 +229,12 @@ class Execution(Recovery):
 
     def _advance(self, more: Details) -> None:
         if more.plan is None:
-            more.plan = self._make_plan(more)
+            more.plan, more.sick = self._make_plan(more), []
         session = self.session
         busy = False
         for host in self._sick_last(more, more.plan):
             if busy and host.is_sick:
+                more.sick.insert(0, host)
                 break  # a place at one that is well is worth waiting for
             pool = session.pools.get(host.key)
             if pool is None:
