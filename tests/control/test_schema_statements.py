@@ -71,6 +71,23 @@ def test_who_binds_on_the_loop_does_not_wait() -> None:
         assert texts == ["INSERT INTO t (k, v) VALUES (?, ?)"]
 
 
+def test_a_policy_that_raises_does_not_end_preparing_anew() -> None:
+    with Simulation(1, nodes=1) as sim:
+        session = sim.connect("ks")
+        engine = session.pools.engine
+        insert = session.prepare("INSERT INTO t (k, v) VALUES (?, ?)")
+        other_session(sim).execute("ALTER TABLE t ADD more int")
+        sim.run(0.1)
+        texts = prepares(sim)
+        engine.query_plan = lambda: 1 / 0
+        session.execute_async("SELECT * FROM t").add_callback(lambda _: insert.bind((1, "x")))
+        sim.run(1)
+        del engine.query_plan
+        assert texts == []
+        insert.bind((2, "y"))
+        assert texts == ["INSERT INTO t (k, v) VALUES (?, ?)"]
+
+
 def test_values_that_were_bound_before_are_not_taken_for_something_else() -> None:
     with Simulation(1) as sim:
         session = sim.connect("ks")

@@ -82,7 +82,8 @@ class PreparedCache:
 
     def states(self) -> list[PreparedState]:
         """Return all of them, those used last at the end."""
-        return list(self._by_key.values())
+        with self._lock:
+            return list(self._by_key.values())
 
 
 class Preparer:
@@ -323,8 +324,9 @@ class Preparer:
             await self._on_any(state)
         except DriverException as exc:
             log.debug("preparing %r anew failed: %s", state.query, exc)
-        if state.renew is not None:
-            state.renew = self._renew
+        finally:
+            if state.renew is not None:
+                state.renew = self._renew
 
     async def _on_any(self, state: PreparedState) -> None:
         engine = self.engine
