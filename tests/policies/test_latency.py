@@ -75,6 +75,14 @@ def test_what_keeps_the_order_of_the_ring_is_not_weighed() -> None:
     assert plan(policy, conditional)[0] is nodes[0]
 
 
+def test_without_replicas_there_is_no_order_to_keep() -> None:
+    nodes = hosts(3)
+    policy = TokenAwarePolicy(RoundRobinPolicy(), shuffle_replicas=False, avoid_slow_replicas=True)
+    cluster = Loaded(Metadata(tuple(nodes)), dict.fromkeys(nodes, 0))
+    policy.populate(cluster, nodes)
+    assert {plan(policy, None)[0] for _ in range(100)} == set(nodes)
+
+
 def test_far_hosts_stay_last_however_idle() -> None:
     near, far = hosts(2), hosts(1, dc="dc2", first=9)
     loads = {near[0]: 9, near[1]: 9, far[0]: 0}

@@ -116,7 +116,7 @@ class TokenAwarePolicy(WrapperPolicy):
         replicas = self._replicas(keyspace, query, fixed)
         plan = self._child_policy.make_query_plan(keyspace, query)
         if not replicas and self._weighs:
-            replicas = self._live
+            replicas, fixed = self._live, False
         return self._replicas_first(replicas, fixed, plan) if replicas else iter(plan)
 
     def pick(self, working_keyspace: str | None, query: Any) -> Host | None:
