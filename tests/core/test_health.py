@@ -236,11 +236,25 @@ def test_one_host_alone_is_asked_though_it_is_sick() -> None:
         assert future.attempted_hosts == [host]
 
 
+def test_who_counts_sick_nodes_counts_none_after_the_end() -> None:
+    with Simulation(9) as sim:
+        changes = Changes()
+        session = connect(sim, observers=[changes])
+        sim[2].hang()
+        reads(session, 12, 0.5)
+        hosts = session.hosts
+        assert changes.seen[3:] == [(sim[2].address, "sick")]
+        session.cluster.shutdown()
+        assert changes.seen[3:] == [(sim[2].address, "sick"), (sim[2].address, "well")]
+        assert not any(host.is_sick for host in hosts)
+        sim[2].resume()
+
+
 def test_what_waits_for_a_well_node_asks_each_sick_one_once() -> None:
     with Simulation(9, nodes=4) as sim:
         session = connect(sim, max_requests_per_connection=2)
         for node in sim.nodes[1:]:
-            host = session.cluster.metadata.get_host(node.address)
+            [host] = [host for host in session.hosts if host.address == node.address]
             host.is_sick = True
             session.pools.pools[host.key].lent()
             node.rules.append(Rule(Fail(IsBootstrapping("not yet")), text="SELECT v"))

@@ -150,10 +150,13 @@ class Health:
             del self._records[host.key]
 
     def shutdown(self) -> None:
-        """Try nothing any more."""
+        """Hold no host to be sick any more, and try nothing."""
         self.policy = None
         for record in self._records.values():
             _cancel(record)
+            if record.reason:
+                record.host.is_sick = False
+                self._tell(record.host, "well")
 
     # --- looking -------------------------------------------------------------------------------
 
