@@ -12,7 +12,7 @@ from cql_driver.core.procedures import sleep, spawn
 from cql_driver.core.settings import Settings
 from cql_driver.errors import ConnectionException, ConnectionShutdown
 from cql_driver.metadata import Metadata
-from cql_protocol.dialect import Features
+from cql_protocol.dialect import Dialect
 from cql_protocol.errors import InvalidRequest, OperationTimedOut
 from cql_protocol.messages import ColumnSpec, RawRows, Ready, Register, ResultMetadata
 from cql_protocol.types import BOOLEAN, INET, INT, TEXT, MapType, SetType
@@ -162,7 +162,8 @@ class StandInLink:
         self.node = node
         self.endpoint = endpoint
         self.host = host
-        self.features = Features()
+        self.dialect = Dialect(5)
+        self.features = self.dialect.features
         self.closed = False
         self.on_event: Callable[[Any], object] | None = None
         self.on_closed: Callable[[Any, BaseException | None], object] | None = None

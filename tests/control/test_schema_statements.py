@@ -71,7 +71,23 @@ def test_who_binds_on_the_loop_does_not_wait() -> None:
         assert texts == ["INSERT INTO t (k, v) VALUES (?, ?)"]
 
 
-def test_a_policy_that_raises_does_not_end_preparing_anew() -> None:
+def test_statements_are_prepared_anew_while_the_control_connection_is_away() -> None:
+    with Simulation(1, nodes=1, versions=(3, 4)) as sim:
+        session = sim.connect("ks")
+        insert = session.prepare("INSERT INTO t (k, v) VALUES (?, ?)")
+        other_session(sim).execute("ALTER TABLE t ADD more int")
+        sim.run(0.1)
+        texts = prepares(sim)
+        control = session.pools.engine.control
+        assert control.link is not None
+        control.reconnect()
+        assert control.link is None
+        insert.bind((1, "x"))
+        assert texts == ["INSERT INTO t (k, v) VALUES (?, ?)"]
+        assert session.prepare("SELECT v FROM t").protocol_version == 4
+
+
+def test_a_policy_that_raises_does_not_end_preparing_anew(monkeypatch: Any) -> None:
     with Simulation(1, nodes=1) as sim:
         session = sim.connect("ks")
         engine = session.pools.engine
@@ -79,10 +95,10 @@ def test_a_policy_that_raises_does_not_end_preparing_anew() -> None:
         other_session(sim).execute("ALTER TABLE t ADD more int")
         sim.run(0.1)
         texts = prepares(sim)
-        engine.query_plan = lambda: 1 / 0
+        monkeypatch.setattr(engine, "query_plan", lambda: 1 / 0)
         session.execute_async("SELECT * FROM t").add_callback(lambda _: insert.bind((1, "x")))
         sim.run(1)
-        del engine.query_plan
+        monkeypatch.undo()
         assert texts == []
         insert.bind((2, "y"))
         assert texts == ["INSERT INTO t (k, v) VALUES (?, ?)"]

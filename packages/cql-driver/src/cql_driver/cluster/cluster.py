@@ -211,6 +211,7 @@ class Cluster(ClusterSchema, ClusterHosts, Configuration):
     def after_fork(self) -> None:
         """Take note that this is a child: what the parent has connected cannot be used here."""
         self._forked = True
+        self._connecting = None
         self._lock = RLock()
         error = ForkedError()
         engine, self._engine, self._runtime = self._engine, None, None

@@ -187,6 +187,7 @@ class ControlConnection:
         if link.closed or engine.closed:
             raise ConnectionShutdown(f"the connection to {link.endpoint} was closed")
         self.link = link
+        engine.protocol_version = link.dialect.version
         link.on_closed = self._link_closed
         link.on_event = self._events.handle
         # Keyspaces first: who is told of a host may ask for its replicas.

@@ -87,6 +87,8 @@ class Engine:
         self.parked: dict[Execution, None] = {}
         """Executions that wait neither for an answer nor for a place on a connection."""
         self.max_attempts = settings.max_attempts
+        self.protocol_version = settings.protocol_version
+        """What the control connection speaks or spoke; before, the highest to be tried."""
         self.closed: SessionShutdown | None = None
         self.populated = False
         """Whether policies know the hosts; before that they are not told of changes."""
@@ -140,12 +142,6 @@ class Engine:
             delay = max(next(delays, delay), TICK)
             self._nap = sleep(self.runtime, min(delay, left))
             await self._nap
-
-    @property
-    def protocol_version(self) -> int:
-        """The version in use: that of the control connection, else the highest to be tried."""
-        link = self.control.link
-        return self.settings.protocol_version if link is None else link.dialect.version
 
     async def wait_for_pools(self, patience: float | None) -> bool:
         """Have pools for the hosts allowed now; say whether all connected in `patience` seconds."""
