@@ -107,6 +107,7 @@ def test_all_is_fetched_before_connect_returns() -> None:
         counts = {n: len(found.tables) for n, found in cluster.metadata.keyspaces.items()}
         assert counts["ks"] == 3
         assert counts["system_views"] == 1
+        sim.run(5)
         assert asked.texts == []
 
 
@@ -249,6 +250,27 @@ def test_without_metadata_of_the_schema_requests_are_still_routed() -> None:
         sim.run(5)
         assert "new" not in cluster.metadata.keyspaces["ks"].tables
         assert "sessions" in cluster.metadata.keyspaces["system_traces"].tables
+
+
+def test_what_was_looked_at_in_vain_is_there_once_that_is_enabled() -> None:
+    with Simulation(1) as sim:
+        options = {"schema_metadata_enabled": False, "schema_event_refresh_window": -1}
+        cluster = sim.connect("ks", **options).cluster
+        keyspace = cluster.metadata.keyspaces["ks"]
+        assert not keyspace.tables
+        cluster.schema_metadata_enabled = True
+        assert set(keyspace.tables) == {"t", "w", "c"}
+
+
+def test_a_first_fetch_that_fails_is_made_good_soon() -> None:
+    with Simulation(1) as sim:
+        for node in sim.nodes:
+            node.rules.append(Rule(Fail(ServerError("oops")), text="system_schema.views", times=1))
+        session = sim.connect("ks", eager_schema=True)
+        sim.run(5)
+        asked = asked_by_all(sim)
+        assert session.cluster.metadata.keyspaces["ks"].tables
+        assert asked.texts == []
 
 
 def test_tokens_are_dropped_and_come_back_while_connected() -> None:

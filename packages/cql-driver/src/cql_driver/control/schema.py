@@ -68,8 +68,8 @@ class SchemaKeeper:
     """
 
     __slots__ = (
-        *("__weakref__", "_absent", "_debounced", "_due"),
-        *("_engine", "_failures", "_told", "_turns", "listeners"),
+        *("__weakref__", "_absent", "_debounced", "_due", "_engine", "_failures"),
+        *("_has_begun", "_told", "_turns", "listeners"),
     )
 
     def __init__(self, engine: Engine) -> None:
@@ -81,6 +81,7 @@ class SchemaKeeper:
         self._absent: set[str] = set()
         """System tables that the server does not have, or does not show to us."""
         self._failures = 0
+        self._has_begun = False
         self._told: Keyspaces | None = None
         """What listeners know."""
         self.listeners: tuple[Any, ...] = ()
@@ -89,10 +90,12 @@ class SchemaKeeper:
 
     async def begin(self) -> None:
         """Fetch what is to be known from the start; if that fails, it is fetched later."""
+        self._has_begun = True
         try:
             await self.follow_all()
         except DriverException as exc:
-            log.warning("The schema could not be fetched, it will be when it is used: %s", exc)
+            log.warning("The schema could not be fetched yet, connecting goes on: %s", exc)
+            self.look_through()
 
     async def follow_all(self) -> None:
         """Fetch what is followed, where that was not done yet. Raises as `refresh` does."""
@@ -102,24 +105,26 @@ class SchemaKeeper:
             self._tell(first=True)
 
     def connected(self, keyspaces: Keyspaces) -> None:
-        """Take over what a new control connection told, and look through what was known."""
+        """Take over what a new control connection told, and look through what was known.
+
+        Without events, only if something of our own could not be fetched.
+        """
         self._take(keyspaces)
-        self.look_through()
+        has_events = self._engine.settings.schema_event_refresh_window >= 0
+        if self._has_begun and (has_events or any(self._due.values())):
+            self.look_through()
 
     def look_through(self) -> None:
         """Have all that is loaded fetched anew, and all that is followed."""
         settings = self._engine.settings
-        if not settings.schema_metadata_enabled:
+        if self._engine.closed or not settings.schema_metadata_enabled:
             return
-        window = settings.schema_event_refresh_window
-        if window < 0 and not any(self._due.values()):
-            return  # nor is there anything of our own that could not be fetched
         for name, keyspace in self._engine.metadata.keyspaces.items():
-            if keyspace._contents is not None and not keyspace.virtual:
+            is_loaded = keyspace._contents is not None and not keyspace.virtual
+            if is_loaded or self._is_followed(name):
                 self._due[name] = {WHOLE}
-        followed = any(map(self._is_followed, self._engine.metadata.keyspaces))
-        if self._due or followed:
-            self._debounced.trigger(max(0, window))
+        if self._due:
+            self._debounced.trigger(max(0, settings.schema_event_refresh_window))
 
     def changed(self, change: SchemaChange) -> None:
         """Have fetched anew, within a while, what an event names."""
@@ -430,23 +435,23 @@ def _keyspace(row: Row, virtual: bool) -> KeyspaceMetadata:
     )
 
 
-def _load(reference: weakref.ref[SchemaKeeper], name: str) -> KeyspaceContents:
-    """Return what is in a keyspace, fetching it if need be; any thread."""
+def _load(reference: weakref.ref[SchemaKeeper], name: str) -> KeyspaceContents | None:
+    """Return what is in a keyspace, fetching it if need be and if we may; any thread."""
     keeper = reference()
     if keeper is None:
         raise SessionShutdown("the cluster is gone: make a new one")
     engine = keeper._engine
     if engine.closed is not None:
         raise engine.closed
-    if engine.settings.schema_metadata_enabled:
-        runtime = engine.runtime
-        if runtime.in_loop() and not runtime.reentrant:
-            raise UnsupportedOperation(
-                f"what is in keyspace {name!r} is not known yet, and the event loop cannot wait "
-                "for it: call refresh_keyspace_metadata before, or use Cluster(eager_schema=True)"
-            )
-        runtime.run(keeper.load([name]))
-        keyspace = engine.metadata.keyspaces.get(name)
-        if keyspace is not None and keyspace._contents is not None:
-            return keyspace._contents
-    return KeyspaceContents()
+    if not engine.settings.schema_metadata_enabled:
+        return None
+    runtime = engine.runtime
+    if runtime.in_loop() and not runtime.reentrant:
+        raise UnsupportedOperation(
+            f"what is in keyspace {name!r} is not known yet, and the event loop cannot wait "
+            "for it: call refresh_keyspace_metadata before, or use Cluster(eager_schema=True)"
+        )
+    runtime.run(keeper.load([name]))
+    keyspace = engine.metadata.keyspaces.get(name)
+    found = None if keyspace is None else keyspace._contents
+    return KeyspaceContents() if found is None else found

@@ -404,7 +404,7 @@ class KeyspaceMetadata(_Entity):
         self.graph_engine = graph_engine
         self.virtual = virtual
         self._contents: KeyspaceContents | None = None
-        self._load: Callable[[], KeyspaceContents] | None = None
+        self._load: Callable[[], KeyspaceContents | None] | None = None
 
     def __repr__(self) -> str:
         return f"<KeyspaceMetadata {self.name} {self.replication_strategy!r}>"
@@ -412,10 +412,9 @@ class KeyspaceMetadata(_Entity):
     @property
     def contents(self) -> KeyspaceContents:
         """All that is in it at once, so that its parts fit each other."""
-        found = self._contents
-        if found is None:
-            found = self._contents = _NOTHING if self._load is None else self._load()
-        return found
+        if self._contents is None and self._load is not None:
+            self._contents = self._load()
+        return _NOTHING if self._contents is None else self._contents
 
     @property
     def tables(self) -> Mapping[str, TableMetadata]:
