@@ -331,6 +331,16 @@ def test_a_node_whose_requests_all_time_out_is_tried_now_and_then() -> None:
         assert sick(session) == []
 
 
+def test_answers_that_come_late_in_many_pieces_are_late_all_the_same() -> None:
+    with Simulation(12) as sim:
+        session = connect(sim)
+        sim.cluster.t.add(k=1, v="a" * 200)
+        sim.network.pieces = (20, 40)
+        sim[2].rules.append(Rule(Delay(0.4), text="SELECT v"))
+        assert failing(sim, session, 20.0) <= 12
+        assert sick(session) == [sim[2].address]
+
+
 def test_time_outs_among_answers_are_no_reason() -> None:
     with Simulation(13) as sim:
         session = connect(sim)

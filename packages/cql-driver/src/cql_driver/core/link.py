@@ -71,6 +71,7 @@ class Link:
         "_given_up",
         "_heard_before",
         "_heartbeat",
+        "_sent",
         "_silent_since",
         "bytes_received",
         "bytes_sent",
@@ -120,6 +121,7 @@ class Link:
         self._heard_before = 0
         self._beats = 0
         self._given_up = 0
+        self._sent = 0
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{self.in_flight} in flight"
@@ -147,8 +149,9 @@ class Link:
 
     @property
     def news(self) -> int:
-        """How often something came, but for answers that nobody waited for, and heartbeats'."""
-        return self.heard - self._beats - (self._given_up - self.orphans)
+        """How many answers came that somebody waited for, but for heartbeats'."""
+        answered = self._sent - len(self.streams)
+        return answered - self._beats - (self._given_up - self.orphans)
 
     # --- sending -----------------------------------------------------------------------------
 
@@ -178,6 +181,7 @@ class Link:
             self.close(error)
             raise error from exc
         stream = connection.last_stream
+        self._sent += 1
         if idle:
             self._write(connection.wrap((frame,)))
         else:
