@@ -21,13 +21,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_driver.core.engine import Engine
-    from cql_driver.core.pending import Pending
     from cql_driver.core.procedures import Procedure
     from cql_driver.core.runtime import Runtime, Timer
     from cql_driver.pools.host import Host
     from cql_protocol.messages import Event
 
-__all__ = ["EventHandler", "Turns", "run_in_background"]
+__all__ = ["Debounced", "EventHandler", "Turns", "run_in_background"]
 
 log = get_logger("cql_driver.cluster")
 
