@@ -182,3 +182,15 @@ def test_a_slow_node_gets_few_requests(by: str) -> None:
         execute_concurrent_with_args(session, READ, [()] * 800, concurrency=8)
         after = [requests(node) for node in sim.nodes]
         assert 0 < after[1] - before[1] < 160
+
+
+def test_a_profile_that_is_added_later_is_watched_too() -> None:
+    with Simulation(1) as sim:
+        sim.cluster.t.add(k=1, v="a")
+        session = sim.connect("ks")
+        awareness = LatencyAwareness()
+        policy = TokenAwarePolicy(RoundRobinPolicy(), latency_awareness=awareness)
+        session.cluster.add_execution_profile("late", ExecutionProfile(policy))
+        for _ in range(10):
+            session.execute(READ, execution_profile="late")
+        assert all(awareness.average(host) is not None for host in session.hosts)

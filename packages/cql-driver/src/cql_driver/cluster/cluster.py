@@ -161,10 +161,15 @@ class Cluster(ClusterSchema, ClusterHosts, Configuration):
             if self.metrics is None:
                 self.metrics = Metrics(weakref.proxy(self))
             observers.append(self.metrics)
-        for policy in self.profile_manager.watchers():
-            if policy not in observers:
-                observers.append(policy)
-        return ObserverGroup(observers)
+        return ObserverGroup(self._with_watchers(observers))
+
+    def _with_watchers(self, observers: Iterable[Observer]) -> list[Observer]:
+        """Return the observers, and what the profiles' policies have to watch requests by."""
+        found = list(observers)
+        for watcher in self.profile_manager.watchers():
+            if watcher not in found:
+                found.append(watcher)
+        return found
 
     # --- the end -----------------------------------------------------------------------------
 
@@ -260,6 +265,7 @@ class Cluster(ClusterSchema, ClusterHosts, Configuration):
                 profile.load_balancing_policy.populate(self, self.metadata.all_hosts())
             self.profile_manager.profiles[name] = profile
             if engine is not None:
+                engine.watch_by(self._with_watchers(engine.observers.observers))
                 opened = engine.runtime.run(engine.wait_for_pools(pool_wait_timeout))
                 if not opened:
                     raise OperationTimedOut(

@@ -13,6 +13,7 @@ from cql_driver.control import ControlConnection, HostRegistry
 from cql_driver.core.connector import Connector
 from cql_driver.core.execution import Execution
 from cql_driver.core.health import Health
+from cql_driver.core.observers import ObserverGroup
 from cql_driver.core.prepare import Preparer
 from cql_driver.core.procedures import gather, sleep, spawn, within
 from cql_driver.core.recovery import Attempt
@@ -34,11 +35,11 @@ from cql_protocol.errors import (
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from cql_driver.core.link import Link
-    from cql_driver.core.observers import ObserverGroup
+    from cql_driver.core.observers import Observer
     from cql_driver.core.pending import Pending
     from cql_driver.core.recovery import Recovery
     from cql_driver.core.runtime import Runtime, Timer
@@ -98,6 +99,12 @@ class Engine:
         self._heartbeat_timer: Timer | None = None
         self._nap: Pending[None] | None = None
         """The time between two tries to reach the cluster."""
+
+    def watch_by(self, observers: Sequence[Observer]) -> None:
+        """Have these observers see requests from now on: those there were, and more. Any thread."""
+        if len(observers) > len(self.observers.observers):
+            self.observers = ObserverGroup(observers)
+            self.watched = self.observers.watches_requests
 
     # --- the life of the cluster ---------------------------------------------------------------
 
