@@ -24,18 +24,19 @@ settings.register_profile(
 settings.load_profile("suite")
 
 _CLUSTER_FIXTURES = {"cassandra", "clusters"}
-_ONE_IMPLEMENTATION = {"launcher", "packaging"}
+_ONCE = {"launcher", "packaging", "simulacron", "soak"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test that uses a cluster, so that ``-m "not integration"`` leaves none behind.
 
-    Tests that run nothing that has two implementations are marked ``once``.
+    Tests that run nothing that has two implementations are marked ``once``, and so are those
+    whose time is the servers'.
     """
     for item in items:
         if _CLUSTER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.integration)
-        if _ONE_IMPLEMENTATION.intersection(item.path.parts):
+        if _ONCE.intersection(item.path.parts):
             item.add_marker(pytest.mark.once)
 
 
