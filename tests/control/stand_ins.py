@@ -74,7 +74,7 @@ class Node:
         self.up = True
         self.silent = False
         """Takes requests and does not answer."""
-        self.errors: dict[str, Exception] = {}
+        self.errors: dict[str, Any] = {}
         """What it answers to queries of a table."""
 
     def record(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from cql_driver.core.procedures import spawn
 from cql_driver.pools.host import Host
 from cql_protocol.errors import ServerError
+from cql_protocol.messages import VoidResult
 from tests.control.stand_ins import StandInEngine
 
 
@@ -175,8 +177,9 @@ def test_a_connection_of_the_callers_own(engine: StandInEngine) -> None:
     assert engine.runtime.now() == before
 
 
-def test_an_error_of_the_server_is_a_look_in_vain(engine: StandInEngine) -> None:
-    engine.nodes[1].errors["system.peers"] = ServerError("for a while")
+@pytest.mark.parametrize("answer", [ServerError("for a while"), VoidResult()])
+def test_an_answer_that_tells_nothing_is_a_look_in_vain(engine: StandInEngine, answer: Any) -> None:
+    engine.nodes[1].errors["system.peers"] = answer
     waiting = spawn(engine.runtime, engine.control.wait_for_schema_agreement())
     engine.world.run_for(1)
     assert not waiting.done

@@ -10,6 +10,7 @@ from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import gather, sleep
 from cql_driver.errors import ProtocolError
 from cql_driver.logs import get_logger
+from cql_protocol.errors import DriverException
 from cql_protocol.messages import Query, RawRows
 from cql_protocol.rows import RowDecoder
 from cql_protocol.types import ReadOptions
@@ -191,13 +192,17 @@ class _Versions:
             asked.append(ask(link, PEER_VERSIONS, engine.settings, left))
         well = True
         for other, answer in zip(links, await gather(asked), strict=True):
-            if isinstance(answer, Exception):
-                log.debug("no schema version from %s: %s", other.endpoint, answer)
+            try:
+                if isinstance(answer, Exception):
+                    raise answer
+                rows = rows_of(answer, other)
+            except DriverException as exc:
+                log.debug("no schema version from %s: %s", other.endpoint, exc)
                 well = False
                 if other is not link and other.host is not None:
                     self._mute.add(other.host.host_id)
                 continue
-            for row in rows_of(answer, other):
+            for row in rows:
                 host_id, version = row["host_id"], row["schema_version"]
                 if "peer" not in row or (version is not None and host_id in unheard):
                     known[host_id] = version
