@@ -23,7 +23,7 @@ from tests.control.schemas import asked_by_all, put_function, put_type, put_view
 from tests.simulation import Drop, Fail, Rule, Simulation
 
 ALL = [
-    *("aggregates", "column_masks", "columns", "dropped_columns", "functions"),
+    *("aggregates", "column_masks", "columns", "functions"),
     *("indexes", "tables", "triggers", "types", "views"),
 ]
 

@@ -28,7 +28,6 @@ from tests.simulation import Drop, Fail, Rule, Simulation
 OF_A_TABLE = [
     "column_masks",
     "columns",
-    "dropped_columns",
     "indexes",
     "tables",
     "triggers",

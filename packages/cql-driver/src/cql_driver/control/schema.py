@@ -47,7 +47,7 @@ WHOLE: Target = ("KEYSPACE", "")
 
 _SOURCES = {
     "TYPE": "types",
-    "TABLE": "tables columns dropped_columns indexes triggers views column_masks scylla_tables",
+    "TABLE": "tables columns indexes triggers views column_masks scylla_tables",
     "FUNCTION": "functions",
     "AGGREGATE": "aggregates",
 }
