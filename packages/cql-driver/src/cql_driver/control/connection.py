@@ -34,8 +34,8 @@ __all__ = ["ControlConnection"]
 
 log = get_logger("cql_driver.cluster")
 
-_MOST_PATIENCE = 100.0
-"""Seconds between two looks from which on rows that are left out are left alone."""
+_PATIENCE = 120.0
+"""Seconds after which rows that are left out are not looked at again."""
 _DELAY = 60.0
 """Seconds between two tries to reconnect when the policy gives no delay at all."""
 
@@ -55,7 +55,6 @@ class ControlConnection:
         "_engine",
         "_events",
         "_opening",
-        "_patience",
         "_refreshing",
         "_told",
         "_without_v2",
@@ -74,10 +73,9 @@ class ControlConnection:
         """A connection that is ready, but has not told everything yet."""
         self._without_v2: Link | None = None
         """A connection whose server has no system.peers_v2."""
-        self._patience = 1.0
         """Seconds within which rows that were left out are looked at again."""
-        self._told: set[str] = set()
-        """Problems of rows that were logged."""
+        self._told: dict[str, float] = {}
+        """Problems of rows that were logged, and when."""
 
     @property
     def host(self) -> Host | None:
@@ -342,18 +340,18 @@ class ControlConnection:
         return rows_of(await ask(link, text, settings), link)
 
     def _apply(self, topology: Topology, link: Link, force: bool = False) -> None:
+        engine = self._engine
+        now = engine.runtime.now()
         for problem in topology.problems:
             if problem not in self._told:
                 log.warning("Left out a row of the system tables: %s", problem)
-        problems = set(topology.problems)
+        self._told = {problem: self._told.get(problem, now) for problem in topology.problems}
         # A row that is being written may be whole soon, and no event tells of it.
-        self._patience = 1.0 if problems - self._told else min(2 * self._patience, _MOST_PATIENCE)
-        self._told = problems
-        if problems and self._patience < _MOST_PATIENCE:
-            self._events.doubt_nodes(self._patience)
+        age = now - max(self._told.values(), default=-_PATIENCE)
+        if age < _PATIENCE:
+            self._events.doubt_nodes(max(age, 1.0))
         else:
             topology.unready.clear()
-        engine = self._engine
         engine.hosts.update(topology, force)
         host = link.host = engine.metadata.get_host(link.endpoint)
         if host is not None and host.is_up is None:
