@@ -55,15 +55,11 @@ def clusters() -> Iterator[ClusterPool]:
     Skips where no server can be had, and fails there when ``CI`` is set. With pytest-xdist every
     worker has clusters of its own, on subnets of their own.
     """
-    from tests.cassandra import ClusterPool, ServerUnavailable
+    from tests.cassandra import ClusterPool
     from tests.cassandra.pool import require_server
+    from tests.servers import had
 
-    try:
-        require_server()
-    except ServerUnavailable as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI is set, and there is no Cassandra: {error}", pytrace=False)
-        pytest.skip(f"no Cassandra: {error}")
+    had(require_server, "Cassandra")
     with ClusterPool() as pool:
         yield pool
 

@@ -18,8 +18,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.cassandra import ServerUnavailable
 from tests.cassandra.pool import require_server
+from tests.servers import had
 
 pytestmark = [
     pytest.mark.integration,
@@ -35,12 +35,7 @@ MARK = "CQL_DEMO_MARK"
 
 @pytest.fixture(autouse=True, scope="module")
 def _server() -> None:
-    try:
-        require_server()
-    except ServerUnavailable as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI is set, and there is no Cassandra: {error}", pytrace=False)
-        pytest.skip(f"no Cassandra: {error}")
+    had(require_server, "Cassandra")
 
 
 class Demo:

@@ -8,17 +8,15 @@ from cql_driver.policies import AddressTranslator
 from tests.cassandra.addresses import allocate_subnet
 from tests.proxy.loop import LoopThread
 from tests.proxy.proxy import Proxy
-from tests.proxy.rules import Rule
+from tests.proxy.rules import Rule, TakesRules
 
 if TYPE_CHECKING:
     from tests.cassandra import Cluster
-    from tests.proxy.conditions import Condition
-    from tests.proxy.reactions import Reaction
 
 __all__ = ["ProxyCluster"]
 
 
-class ProxyCluster:
+class ProxyCluster(TakesRules):
     """A proxy before each node, on the nodes' port, at loopback addresses of their own.
 
     Give `contact_points`, `port` and `address_translator` to the driver's `Cluster`, or all
@@ -84,20 +82,8 @@ class ProxyCluster:
 
     # --- all proxies -------------------------------------------------------------------------
 
-    def on_request(
-        self, condition: Condition, reaction: Reaction, *, times: int | None = None
-    ) -> Rule:
-        """Add one rule for requests to all nodes: what it counts, it counts together."""
-        return self.add(Rule(condition, reaction, response=False, times=times))
-
-    def on_response(
-        self, condition: Condition, reaction: Reaction, *, times: int | None = None
-    ) -> Rule:
-        """Add one rule for frames of all nodes."""
-        return self.add(Rule(condition, reaction, response=True, times=times))
-
     def add(self, rule: Rule) -> Rule:
-        """Add a rule to every proxy."""
+        """Add a rule to every proxy: what it counts, it counts together."""
         for proxy in self.proxies:
             proxy.add(rule)
         return rule

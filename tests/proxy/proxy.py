@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from tests.proxy.loop import LoopThread
-from tests.proxy.rules import Rule, Rules
+from tests.proxy.rules import Rule, Rules, TakesRules
 from tests.proxy.sockets import End, Filler
 from tests.proxy.tunnel import Tunnel
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from cql_protocol.errors import RemoteProtocolError
     from cql_protocol.messages import Event
-    from tests.proxy.conditions import Condition
-    from tests.proxy.reactions import Reaction
 
 __all__ = ["Proxy"]
 
@@ -24,7 +22,7 @@ _HUNG = "the proxy is hung"
 _CONNECTING = "not connected to the node yet"
 
 
-class Proxy:
+class Proxy(TakesRules):
     """Takes connections at `address` and passes them on to the node at `target`.
 
     Both are pairs (host, port) of this machine. `thread` is the loop it runs on, its own when
@@ -76,18 +74,6 @@ class Proxy:
         return self._thread.call(lambda: list(self._open))
 
     # --- rules -------------------------------------------------------------------------------
-
-    def on_request(
-        self, condition: Condition, reaction: Reaction, *, times: int | None = None
-    ) -> Rule:
-        """Add a rule for frames of clients; it is asked behind those that are there."""
-        return self.add(Rule(condition, reaction, response=False, times=times))
-
-    def on_response(
-        self, condition: Condition, reaction: Reaction, *, times: int | None = None
-    ) -> Rule:
-        """Add a rule for frames of the node: answers, errors, events."""
-        return self.add(Rule(condition, reaction, response=True, times=times))
 
     def add(self, rule: Rule) -> Rule:
         """Add a rule, which other proxies may have as well."""

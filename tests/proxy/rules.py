@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.proxy.frames import Frame
     from tests.proxy.reactions import Reaction
 
-__all__ = ["Rule", "Rules"]
+__all__ = ["Rule", "Rules", "TakesRules"]
 
 
 class Rule:
@@ -88,3 +88,23 @@ class Rules:
             if rule.response is frame.response and rule.takes(frame):
                 return rule
         return None
+
+
+class TakesRules:
+    """What rules can be added to."""
+
+    def on_request(
+        self, condition: Condition, reaction: Reaction, *, times: int | None = None
+    ) -> Rule:
+        """Add a rule for frames of clients; it is asked behind those that are there."""
+        return self.add(Rule(condition, reaction, response=False, times=times))
+
+    def on_response(
+        self, condition: Condition, reaction: Reaction, *, times: int | None = None
+    ) -> Rule:
+        """Add a rule for frames of the node: answers, errors, events."""
+        return self.add(Rule(condition, reaction, response=True, times=times))
+
+    def add(self, rule: Rule) -> Rule:
+        """Add a rule, and return it."""
+        raise NotImplementedError

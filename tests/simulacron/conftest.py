@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from cql_driver.cluster import Cluster
-from tests.cassandra.errors import ServerUnavailable
+from tests.servers import had
 from tests.simulacron.fakes import FakeCluster, Shape
 from tests.simulacron.server import Simulacron
 
@@ -18,13 +17,7 @@ HUNDRED = Shape({"dc1": 50, "dc2": 50})
 @pytest.fixture(scope="session")
 def simulacron() -> Iterator[Simulacron]:
     """The process. Skips where it cannot be had, and fails there when ``CI`` is set."""
-    try:
-        server = Simulacron()
-    except ServerUnavailable as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI is set, and there is no Simulacron: {error}", pytrace=False)
-        pytest.skip(f"no Simulacron: {error}")
-    with server:
+    with had(Simulacron, "Simulacron") as server:
         yield server
 
 

@@ -73,7 +73,6 @@ class ControlConnection:
         """A connection that is ready, but has not told everything yet."""
         self._without_v2: Link | None = None
         """A connection whose server has no system.peers_v2."""
-        """Seconds within which rows that were left out are looked at again."""
         self._told: dict[str, float] = {}
         """Problems of rows that were logged, and when."""
 

@@ -348,8 +348,7 @@ class Engine:
 
     def has_connections(self, host: Host) -> bool:
         """Say whether any session has a connection to the host that lives."""
-        pools = (session.pools.get(host.key) for session in self.sessions)
-        return any(pool is not None and pool.all_links for pool in pools)
+        return bool(self.links_to(host))
 
     def link_to(self, host: Host) -> Link | None:
         """Return a connection to the host, the control connection included."""
