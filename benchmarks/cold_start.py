@@ -11,7 +11,6 @@ told which modules our import loads that it should not.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -22,12 +21,9 @@ from typing import NamedTuple
 
 from benchmarks.drivers import (
     BASELINE,
-    IMPLEMENTATIONS,
-    OURS,
-    PEERS,
     BenchError,
     Driver,
-    driver_name,
+    driver_parser,
     drivers,
 )
 from benchmarks.null_server import NullServer
@@ -138,15 +134,7 @@ def show(figures: list[Figures]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print; return the exit status, 1 when our import is beyond its limits."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks start",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--driver", nargs="+", type=driver_name, default=[OURS, *PEERS], metavar="NAME[==VERSION]"
-    )
-    parser.add_argument("--impl", nargs="+", choices=IMPLEMENTATIONS, default=["python"])
+    parser = driver_parser("start", __doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--check", action="store_true", help="fail above the limits")
     options = parser.parse_args(arguments)

@@ -57,6 +57,22 @@ def drivers(names: list[str], implementations: list[str]) -> list[Driver]:
     return found
 
 
+def driver_parser(
+    command: str, description: str | None, default: list[str] | None = None
+) -> argparse.ArgumentParser:
+    """Return the parser of a command that measures drivers: all of them when not told which."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m benchmarks {command}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = made.add_argument
+    names = [OURS, *PEERS] if default is None else default
+    add("--driver", nargs="+", type=driver_name, default=names, metavar="NAME[==VERSION]")
+    add("--impl", nargs="+", choices=IMPLEMENTATIONS, default=["python"], help="of cql-driver")
+    return made
+
+
 def driver_name(text: str) -> str:
     """Check the name of a driver from the command line."""
     if text.partition("==")[0] not in PEERS and text != OURS:

@@ -8,7 +8,6 @@ Nothing should be: no thread, no socket, and less than 1 MB. Linux only (it read
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -16,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.drivers import (
-    IMPLEMENTATIONS,
     OURS,
     BenchError,
     Driver,
-    driver_name,
+    driver_parser,
     drivers,
 )
 from benchmarks.report import number, table
@@ -52,15 +50,7 @@ def growth(step: dict[str, Any]) -> dict[str, int]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print; return the exit status, 1 when our driver leaves something."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks memory",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--driver", nargs="+", type=driver_name, default=[OURS], metavar="NAME[==VERSION]"
-    )
-    parser.add_argument("--impl", nargs="+", choices=IMPLEMENTATIONS, default=["python"])
+    parser = driver_parser("memory", __doc__, [OURS])
     parser.add_argument("--clusters", type=int, default=10_000, help="to create and drop")
     parser.add_argument("--connects", type=int, default=200, help="that fail")
     parser.add_argument("--check", action="store_true", help="fail above the limits")

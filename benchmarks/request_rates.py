@@ -22,13 +22,10 @@ from typing import Any, NamedTuple
 
 from benchmarks.drivers import (
     BASELINE,
-    IMPLEMENTATIONS,
-    OURS,
-    PEERS,
     BenchError,
     Driver,
     Worker,
-    driver_name,
+    driver_parser,
     drivers,
 )
 from benchmarks.patterns import PATTERNS
@@ -230,14 +227,8 @@ def over_limit(contenders: list[Contender]) -> list[str]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line's parser."""
-    made = argparse.ArgumentParser(
-        prog="python -m benchmarks requests",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = driver_parser("requests", __doc__)
     add = made.add_argument
-    add("--driver", nargs="+", type=driver_name, default=[OURS, *PEERS], metavar="NAME[==VERSION]")
-    add("--impl", nargs="+", choices=IMPLEMENTATIONS, default=["python"], help="of cql-driver")
     add("--server", default="null", help="null (default), cassandra, or HOST[:PORT]")
     add("--pattern", nargs="+", choices=PATTERNS, default=list(PATTERNS))
     add("--workload", nargs="+", choices=["insert", "select", "page"], default=["insert", "select"])

@@ -21,13 +21,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.drivers import (
-    IMPLEMENTATIONS,
-    OURS,
-    PEERS,
     BenchError,
     Driver,
     Worker,
-    driver_name,
+    driver_parser,
     drivers,
 )
 from benchmarks.made_up import PER_KEYSPACE, MadeUp
@@ -195,14 +192,8 @@ def over_limit(contenders: list[Contender]) -> list[str]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line's parser."""
-    made = argparse.ArgumentParser(
-        prog="python -m benchmarks schema",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = driver_parser("schema", __doc__)
     add = made.add_argument
-    add("--driver", nargs="+", type=driver_name, default=[OURS, *PEERS], metavar="NAME[==VERSION]")
-    add("--impl", nargs="+", choices=IMPLEMENTATIONS, default=["python"], help="of cql-driver")
     add("--server", default="null", choices=["null", "cassandra"])
     add("--tables", type=int, help="default: 2,000 of the null server, 500 of a real node")
     add("--per-keyspace", type=int, default=PER_KEYSPACE, help="tables in each keyspace")
