@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cql_driver.runtimes.selector import Timers
+from cql_driver.runtimes.timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

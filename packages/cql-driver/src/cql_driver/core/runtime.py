@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
+from cql_driver.core.pending import release
 from cql_driver.core.procedures import Procedure
+from cql_protocol.errors import UnsupportedOperation
 
 TYPE_CHECKING = False
 
@@ -76,6 +78,9 @@ class StreamProtocol(Protocol):
 
     def resume_writing(self) -> None:
         """The transport drained again."""
+
+
+_guard = allocate_lock()  # while the lock of one that waits is made
 
 
 class Runtime:
@@ -169,14 +174,29 @@ class Runtime:
     def wait(self, waitable: Waitable, timeout: float | None = None) -> bool:
         """Wait until `waitable` is done, at most `timeout` seconds; return whether it is.
 
-        Any thread but the loop's own, where nobody would be left to make it done.
+        Any thread but the loop's own, where nobody would be left to make it done: raises
+        `UnsupportedOperation` there.
         """
-        if not waitable.done:
-            waiter = waitable.waiter = allocate_lock()
-            waiter.acquire()
-            if not waitable.done:
-                waiter.acquire(True, -1 if timeout is None else timeout)
+        if waitable.done:
+            return True
+        if self.in_loop():
+            raise UnsupportedOperation(
+                f"a call that waits was made on the event loop ({self.name}) that it waits for: "
+                "make it in another thread, or use a call that does not wait"
+            )
+        with _guard:
+            waiter = waitable.waiter
+            if waiter is None:
+                waiter = waitable.waiter = self.make_waiter()
+        if not waitable.done and waiter.acquire(True, -1 if timeout is None else timeout):
+            release(waiter)  # another thread may wait for the same
         return waitable.done
+
+    def make_waiter(self) -> Any:
+        """Return a lock, acquired, for threads to sleep on."""
+        waiter = allocate_lock()
+        waiter.acquire()
+        return waiter
 
     def run(self, procedure: Coroutine[Any, Any, _T]) -> _T:
         """Run a procedure on the loop and return its result. Any thread."""

@@ -74,6 +74,7 @@ class LedRuntime(Runtime):
     Ctrl-C, or a leader whose thread was killed, may have cost it its promotion."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._free: list[None] = []  # holds the token, from `start` on
         self._owner = 0
         self._depth = 0  # > 0 while a callback of a user waits for the loop that runs it

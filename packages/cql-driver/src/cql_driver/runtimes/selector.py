@@ -7,126 +7,28 @@ import sys
 import threading
 import weakref
 from _thread import allocate_lock
-from heapq import heapify, heappop, heappush
 from time import monotonic
 
-from cql_driver.core.pending import Pending, Waitable, release
+from cql_driver.core.pending import Waitable, release
 from cql_driver.logs import get_logger
 from cql_driver.runtimes.background import MOST_EVENTS, Shared, attend
 from cql_driver.runtimes.leader import LedRuntime
-from cql_driver.runtimes.system import READ, WRITE, Waker, make_poller, resolve, sleep_at_most
-from cql_driver.runtimes.tcp import Attempt
+from cql_driver.runtimes.sockets import SocketRuntime
+from cql_driver.runtimes.system import READ, WRITE, Waker, make_poller, sleep_at_most
+from cql_driver.runtimes.timers import Timers
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any, Protocol
+    from collections.abc import Callable
+    from typing import Any
 
-    from cql_driver.core.runtime import Address, StreamProtocol, Timer, Transport
-    from cql_driver.core.tls import TlsSettings
-
-    class Handler(Protocol):
-        """What a watched descriptor belongs to."""
-
-        def on_readable(self) -> None: ...
-
-        def on_writable(self) -> None: ...
-
-    class Stream(Handler, Protocol):
-        """One that has a socket."""
-
-        def fail(self, error: BaseException) -> None: ...
-
-        def forget(self) -> None: ...
-
-    from collections import deque
-
-__all__ = ["SelectorRuntime", "TimedCall", "Timers"]
-
-_FEW = 64  # cancelled calls that may lie in the heap however short it is
+    from cql_driver.core.runtime import Timer
+    from cql_driver.runtimes.sockets import Handler
+    from cql_driver.runtimes.system import Poller
 
 
-class TimedCall:
-    """A call that is to come; `function` is None once it came or was cancelled."""
-
-    __slots__ = ("_timers", "args", "function")
-
-    def __init__(
-        self, timers: Timers, function: Callable[..., object], args: tuple[Any, ...]
-    ) -> None:
-        self._timers = timers
-        self.function: Callable[..., object] | None = function
-        self.args = args
-
-    def cancel(self) -> None:
-        """Have it not come. Cancelling twice, or after it came, does nothing."""
-        if self.function is not None:
-            self.function = None
-            self.args = ()
-            self._timers.forget_one()
-
-    def fire(self) -> None:
-        """Call it, if it was not cancelled and has not come."""
-        function = self.function
-        if function is None:
-            return
-        self.function = None
-        try:
-            function(*self.args)
-        except Exception:
-            raise
-        except BaseException:
-            self.function = function  # Ctrl-C in the thread that led: it is called again
-            raise
-        self.args = ()
-
-
-class Timers:
-    """The heap. Most timers are time-outs that never come: they stay where they lie when
-    cancelled, and are swept once they are more than half of it."""
-
-    __slots__ = ("_cancelled", "_made", "heap")
-
-    def __init__(self) -> None:
-        self.heap: list[tuple[float, int, TimedCall]] = []
-        self._made = 0
-        self._cancelled = 0
-
-    def add(self, when: float, function: Callable[..., object], args: tuple[Any, ...]) -> TimedCall:
-        """Have the function called at `when`; equal times come in the order of calls."""
-        call = TimedCall(self, function, args)
-        self._made += 1
-        heappush(self.heap, (when, self._made, call))
-        return call
-
-    def move_due(self, now: float, queue: deque[tuple[Callable[..., object], Any]]) -> None:
-        """Append the calls whose time came to a queue; they can still be cancelled there."""
-        heap = self.heap
-        while heap and heap[0][0] <= now:
-            call = heap[0][2]
-            if call.function is not None:
-                # First in there, then out here: Ctrl-C may come between, and twice does no harm.
-                queue.append((call.fire, ()))
-            elif self._cancelled:
-                self._cancelled -= 1
-            heappop(heap)
-
-    def forget_one(self) -> None:
-        """Take note that one of the heap was cancelled."""
-        self._cancelled += 1
-        if self._cancelled > _FEW and self._cancelled * 2 > len(self.heap):
-            self.heap[:] = [entry for entry in self.heap if entry[2].function is not None]
-            heapify(self.heap)
-            self._cancelled = 0
-
-    def clear(self) -> None:
-        """Have none of them come."""
-        for _, _, call in self.heap:
-            call.function = None
-        self.heap.clear()
-        self._cancelled = 0
-
+__all__ = ["SelectorRuntime"]
 
 logger = get_logger("cql_driver.runtime")
 
@@ -136,7 +38,7 @@ _STOP_PATIENCE = 5.0
 _runtimes: weakref.WeakSet[SelectorRuntime] = weakref.WeakSet()
 
 
-class SelectorRuntime(LedRuntime):
+class SelectorRuntime(LedRuntime, SocketRuntime):
     """An event loop over epoll, or what the platform has, that its callers drive in turn.
 
     With `background_thread` a daemon thread drives it while no caller does; without one,
@@ -151,8 +53,6 @@ class SelectorRuntime(LedRuntime):
         self._thread: threading.Thread | None = None
         self._timers = Timers()
         self._handlers: dict[int, Handler] = {}
-        self.streams: set[Stream] = set()  # watched or not: what ends with the loop
-        self._lookups: set[Pending[list[Address]]] = set()
         self._poll: Callable[[float, int], list[tuple[int, int]]] | None = None
         self._stopping = False
 
@@ -167,7 +67,7 @@ class SelectorRuntime(LedRuntime):
             if self._shared is not None:
                 return
             waker = Waker()
-            poller = make_poller()
+            poller = self.make_poller()
             poller.register(waker.fd, READ)
             self._handlers[waker.fd] = waker
             self._shared = shared = Shared(poller, waker)
@@ -183,6 +83,10 @@ class SelectorRuntime(LedRuntime):
                 self._has_thread = True
                 self._thread.start()
             self._free.append(None)
+
+    def make_poller(self) -> Poller:
+        """Return what the loop sleeps in; a subclass may have another one."""
+        return make_poller()
 
     # --- one turn -----------------------------------------------------------------------------
 
@@ -256,32 +160,8 @@ class SelectorRuntime(LedRuntime):
         """Call the function after `delay` seconds."""
         return self._timers.add(monotonic() + delay, function, args)
 
-    def connect(
-        self,
-        address: Address,
-        protocol: StreamProtocol,
-        *,
-        tls: TlsSettings | None = None,
-        server_hostname: str | None = None,
-        sockopts: Sequence[tuple[Any, ...]] = (),
-        local_address: Address | None = None,
-    ) -> Pending[Transport]:
-        """Open a stream to `address`; the result comes right after `connection_made`."""
-        self._check()
-        attempt = Attempt(self, address, protocol, tls, server_hostname)
-        attempt.start(sockopts, local_address)
-        return attempt.pending
-
-    def resolve(self, host: str, port: int) -> Pending[list[Address]]:
-        """Look up a name; the result has at least one address, the error is an `OSError`."""
-        self._check()
-        pending = resolve(self, host, port)
-        if not pending.done:
-            self._lookups.add(pending)
-            pending.add_done_callback(self._lookups.discard)
-        return pending
-
-    def _check(self) -> None:
+    def check_running(self) -> None:
+        """Raise `SessionShutdown` when nothing new may begin."""
         if self._stopping or self.ended or self._shared is None:
             raise self._refusal()
 
@@ -323,11 +203,7 @@ class SelectorRuntime(LedRuntime):
         if self.ended or self._shared is None:
             return
         self._stopping = True
-        why = ConnectionAbortedError("the event loop was stopped")
-        for stream in tuple(self.streams):
-            stream.fail(why)
-        for pending in tuple(self._lookups):
-            pending.set_error(why)
+        self.fail_streams()
         self._timers.clear()
         self.settle()
         self._timers.clear()
@@ -342,8 +218,7 @@ class SelectorRuntime(LedRuntime):
         self._free.clear()
         self._ready.clear()
         self._handlers.clear()
-        self.streams.clear()
-        self._lookups.clear()
+        self.drop_streams()
 
     def after_fork(self) -> None:
         """Let go, in a forked child, of what belongs to the parent.
@@ -362,8 +237,7 @@ class SelectorRuntime(LedRuntime):
         self._owner = 0
         self._users.clear()
         self._timers.clear()
-        for stream in tuple(self.streams):
-            stream.forget()
+        self.forget_streams()
         self._drop_everything()
         if self._shared is not None:
             self._shared.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import os
 import socket
 from collections import deque
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from cql_driver.core.runtime import Address, StreamProtocol, Timer, Transport
     from cql_driver.core.tls import TlsSettings
-    from cql_driver.runtimes.selector import SelectorRuntime
+    from cql_driver.runtimes.sockets import SocketRuntime
 
 __all__ = ["HIGH_WATER", "LINGER", "LOW_WATER", "Attempt", "TcpTransport"]
 
@@ -35,8 +36,11 @@ _BACKLOG_FULL = 0.02  # seconds after which a Unix socket with a full backlog is
 _INTERRUPTED = "the thread that drove this connection was interrupted"
 
 
-class _Socket(socket.socket):
-    """A socket that whoever drops may drop: a cluster without `shutdown` does no harm."""
+class _Socket(_socket.socket):
+    """A socket that whoever drops may drop: a cluster without `shutdown` does no harm.
+
+    Of C: gevent and eventlet, which may have replaced the other one, have their loops watch it.
+    """
 
     __slots__ = ()
 
@@ -65,9 +69,7 @@ class TcpTransport:
         "_sock",
     )
 
-    def __init__(
-        self, runtime: SelectorRuntime, sock: socket.socket, protocol: StreamProtocol
-    ) -> None:
+    def __init__(self, runtime: SocketRuntime, sock: _Socket, protocol: StreamProtocol) -> None:
         self._runtime = runtime
         self._sock = sock
         self._fd = sock.fileno()
@@ -285,7 +287,7 @@ class Attempt:
 
     def __init__(
         self,
-        runtime: SelectorRuntime,
+        runtime: SocketRuntime,
         address: Address,
         protocol: StreamProtocol,
         tls: TlsSettings | None,
@@ -296,7 +298,7 @@ class Attempt:
         self._protocol = protocol
         self._tls = tls
         self._server_hostname = server_hostname
-        self._sock: socket.socket | None = None
+        self._sock: _Socket | None = None
         self._transport: TcpTransport | None = None
         self._retry: Timer | None = None
         self._events = 0
@@ -368,7 +370,7 @@ class Attempt:
             self.fail(ConnectionAbortedError(_INTERRUPTED))
             raise
 
-    def _hand_on(self, sock: socket.socket) -> None:
+    def _hand_on(self, sock: _Socket) -> None:
         if self._tls is None:
             self._transport = transport = TcpTransport(self._runtime, sock, self._protocol)
             self._sock = None
@@ -414,7 +416,7 @@ class Attempt:
 
 def _open_socket(
     address: Address, sockopts: Sequence[tuple[Any, ...]], local_address: Address | None
-) -> socket.socket:
+) -> _Socket:
     if isinstance(address, str):
         family = socket.AF_UNIX
     elif not is_literal(address[0]):
