@@ -19,7 +19,23 @@ __all__ = ["REACTORS", "make_runtime"]
 REACTORS = Registry(
     "cql_driver.reactors",
     "reactor",
-    {"selector": "cql_driver.runtimes.selector:SelectorRuntime"},
+    {
+        "asyncio": "cql_reactors.asyncioreactor:AsyncioRuntime",
+        "asyncore": "cql_reactors.asyncorereactor:AsyncoreRuntime",
+        "eventlet": "cql_reactors.eventletreactor:EventletRuntime",
+        "gevent": "cql_reactors.geventreactor:GeventRuntime",
+        "libev": "cql_reactors.libevreactor:LibevRuntime",
+        "selector": "cql_driver.runtimes.selector:SelectorRuntime",
+        "twisted": "cql_reactors.twistedreactor:TwistedRuntime",
+    },
+    {
+        "asyncio": "cql-driver[asyncio]",
+        "asyncore": "cql-driver[asyncore]",
+        "eventlet": "cql-driver[eventlet]",
+        "gevent": "cql-driver[gevent]",
+        "libev": "cql-driver[libev]",
+        "twisted": "cql-driver[twisted]",
+    },
 )
 """Event loops by name."""
 
