@@ -21,24 +21,29 @@ prepare = @$(PYTHON) -c pass 2>/dev/null \
 	|| { echo "make $@: $(PYTHON) is missing: install Python 3.11 or newer" >&2; exit 1; }; \
 	$(PYTHON) tools/preflight.py $@ $(1) && $(MAKE) --silent --no-print-directory $(READY)
 
-.PHONY: help demo test check fix fuzz soak bench build clean
+.PHONY: help demo test reactors check fix fuzz soak bench build clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make test    run all tests, first in pure Python, then compiled; ARGS='-k name' goes to pytest"
-	@echo "make check   lint, format and types"
-	@echo "make fix     mend what the linter and the formatter can mend"
-	@echo "make demo    start a Cassandra node and show the driver on it; ARGS='--rows 30000' is shorter"
-	@echo "make fuzz    feed the decoders random bytes; ARGS goes to the fuzzer"
-	@echo "make soak    ten minutes at full speed on three nodes that fail; ARGS='--seconds N'"
-	@echo "make bench   measure the codec's kernels; ARGS=requests, start or memory measures the driver"
-	@echo "make build   build the wheel and the source archive of each package into dist/"
-	@echo "make clean   remove what the other targets made"
+	@echo "make test      run all tests, first in pure Python, then compiled; ARGS='-k name' goes to pytest"
+	@echo "make reactors  the driver's tests on nodes on each reactor; ARGS='gevent -k paging' is less"
+	@echo "make check     lint, format and types"
+	@echo "make fix       mend what the linter and the formatter can mend"
+	@echo "make demo      start a Cassandra node and show the driver on it; ARGS='--rows 30000' is shorter"
+	@echo "make fuzz      feed the decoders random bytes; ARGS goes to the fuzzer"
+	@echo "make soak      ten minutes at full speed on three nodes that fail; ARGS='--seconds N'"
+	@echo "make bench     measure the codec's kernels; ARGS=requests, start or memory measures the driver"
+	@echo "make build     build the wheel and the source archive of each package into dist/"
+	@echo "make clean     remove what the other targets made"
 	@echo "PYTHON=python3.12 chooses another Python than python3."
 
 test:
 	$(call prepare,python compiler jdk maven openssl)
 	$(HATCH) run both $(ARGS)
+
+reactors:
+	$(call prepare,python compiler jdk maven openssl)
+	. .venv/settings.sh && .venv/bin/python tools/reactors.py $(ARGS)
 
 check:
 	$(call prepare,python compiler)
