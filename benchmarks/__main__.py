@@ -2,6 +2,7 @@
 
 kernels [GROUP …]   CPU time of the codec's kernels, in pure Python and then compiled (default)
 requests            requests/s, CPU per request and latencies, side by side with other drivers
+asyncio             CPU per request of asyncio drivers, on asyncio and uvloop
 start               CPU time of the import, side by side with other drivers
 memory              what clusters leave behind
 schema              wall and CPU time of connecting to a large schema, beside other drivers
@@ -19,6 +20,7 @@ from pathlib import Path
 
 COMMANDS = {
     "requests": "request_rates",
+    "asyncio": "asyncio_costs",
     "start": "cold_start",
     "memory": "memory",
     "schema": "schema_cost",

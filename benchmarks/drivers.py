@@ -19,7 +19,11 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 OURS = "cql-driver"
 PEERS = ("scylla-driver", "cassandra-driver")
+ASYNCIO_PEERS = ("scylla-driver", "acsylla==1.2.0", "scyllapy==1.3.3")
 BASELINE = PEERS[0]
+_ROOTS = {"acsylla": "acsylla", "scyllapy": "scyllapy"}
+_BESIDE = ("lz4", "uvloop")
+"""What is installed beside each of the others."""
 IMPLEMENTATIONS = ("python", "cython")
 WORKER = Path(__file__).with_name("worker.py")
 MOST_SECONDS = 600.0
@@ -53,12 +57,16 @@ def drivers(names: list[str], implementations: list[str]) -> list[Driver]:
                 environment = {**os.environ, "CQL_PROTOCOL_IMPL": implementation}
                 found.append(Driver(label, "cql_driver", sys.executable, environment))
         else:
-            found.append(Driver(name, "cassandra", _peer(name), dict(os.environ)))
+            root = _ROOTS.get(name.partition("==")[0], "cassandra")
+            found.append(Driver(name, root, _peer(name), dict(os.environ)))
     return found
 
 
 def driver_parser(
-    command: str, description: str | None, default: list[str] | None = None
+    command: str,
+    description: str | None,
+    default: list[str] | None = None,
+    peers: tuple[str, ...] = PEERS,
 ) -> argparse.ArgumentParser:
     """Return the parser of a command that measures drivers: all of them when not told which."""
     made = argparse.ArgumentParser(
@@ -67,17 +75,17 @@ def driver_parser(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = made.add_argument
-    names = [OURS, *PEERS] if default is None else default
+    names = [OURS, *peers] if default is None else default
+    known = {name.partition("==")[0] for name in (OURS, *peers)}
+
+    def driver_name(text: str) -> str:
+        if text.partition("==")[0] not in known:
+            raise argparse.ArgumentTypeError(f"{text} is not one of {', '.join(sorted(known))}")
+        return text
+
     add("--driver", nargs="+", type=driver_name, default=names, metavar="NAME[==VERSION]")
     add("--impl", nargs="+", choices=IMPLEMENTATIONS, default=["python"], help="of cql-driver")
     return made
-
-
-def driver_name(text: str) -> str:
-    """Check the name of a driver from the command line."""
-    if text.partition("==")[0] not in PEERS and text != OURS:
-        raise argparse.ArgumentTypeError(f"{text} is not one of {', '.join((OURS, *PEERS))}")
-    return text
 
 
 def _peer(requirement: str) -> str:
@@ -86,14 +94,15 @@ def _peer(requirement: str) -> str:
     folder = ROOT / ".hatch" / tag / "peers" / requirement
     python = folder / "bin" / "python"
     ready = folder / "ready"
-    if not ready.exists():
+    wanted = " ".join((requirement, *_BESIDE))
+    if not ready.exists() or ready.read_text() != wanted:
         print(f"setting up {requirement} in {folder.relative_to(ROOT)}", file=sys.stderr)
         venv.create(folder, clear=True, with_pip=True, symlinks=True)
         command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        done = subprocess.run([*command, requirement, "lz4"], check=False)
+        done = subprocess.run([*command, *wanted.split()], check=False)
         if done.returncode:
             raise BenchError(f"{requirement} cannot be installed; pip said why above")
-        ready.touch()
+        ready.write_text(wanted)
     return str(python)
 
 

@@ -57,6 +57,16 @@ class Figures(NamedTuple):
     latencies: list[float]
     """µs, of some of the requests"""
 
+    def as_json(self) -> dict[str, Any]:
+        """Return what is written of a round."""
+        return {
+            "requests_per_second": self.rate,
+            "cpu_us": self.cpu,
+            "server_cpu_us": self.server,
+            "p50_us": percentile(self.latencies, 0.5),
+            "p99_us": percentile(self.latencies, 0.99),
+        }
+
 
 class Contender:
     """A driver and its processes."""
@@ -72,22 +82,34 @@ class Contender:
         for worker in self.workers:
             worker.start(order)
         answers = [worker.answer() for worker in self.workers]
-        after = server.counters()
-        requests = sum(answer["requests"] for answer in answers)
-        per_request = None
-        if before is not None and after is not None:
-            if after[0] - before[0] != requests:
-                raise BenchError(
-                    f"{self.driver.label} tells of {requests} requests, "
-                    f"the server answered {after[0] - before[0]}"
-                )
-            per_request = (after[1] - before[1]) / requests
-        return Figures(
-            rate=sum(answer["requests"] / answer["seconds"] for answer in answers),
-            cpu=sum(answer["cpu"] for answer in answers) / requests * 1e6,
-            server=per_request,
-            latencies=[value * 1e6 for answer in answers for value in answer["latencies"]],
-        )
+        return figures_of(self.driver, answers, before, server.counters())
+
+
+def figures_of(
+    driver: Driver,
+    answers: list[dict[str, Any]],
+    before: tuple[int, int] | None,
+    after: tuple[int, int] | None,
+) -> Figures:
+    """Return the figures of a round from what processes told and the server's counters.
+
+    Raises `BenchError` when they do not agree on the number of requests.
+    """
+    requests = sum(answer["requests"] for answer in answers)
+    per_request = None
+    if before is not None and after is not None:
+        if after[0] - before[0] != requests:
+            raise BenchError(
+                f"{driver.label} tells of {requests} requests, "
+                f"the server answered {after[0] - before[0]}"
+            )
+        per_request = (after[1] - before[1]) / requests
+    return Figures(
+        rate=sum(answer["requests"] / answer["seconds"] for answer in answers),
+        cpu=sum(answer["cpu"] for answer in answers) / requests * 1e6,
+        server=per_request,
+        latencies=[value * 1e6 for answer in answers for value in answer["latencies"]],
+    )
 
 
 def measure(options: argparse.Namespace) -> list[Contender]:
@@ -196,16 +218,7 @@ def as_json(contenders: list[Contender]) -> list[dict[str, Any]]:
             **contender.workers[0].about,
             "pattern": cell[0],
             "workload": cell[1],
-            "rounds": [
-                {
-                    "requests_per_second": figures.rate,
-                    "cpu_us": figures.cpu,
-                    "server_cpu_us": figures.server,
-                    "p50_us": percentile(figures.latencies, 0.5),
-                    "p99_us": percentile(figures.latencies, 0.99),
-                }
-                for figures in rounds
-            ],
+            "rounds": [figures.as_json() for figures in rounds],
         }
         for contender in contenders
         for cell, rounds in contender.rounds.items()
