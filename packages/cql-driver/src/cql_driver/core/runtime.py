@@ -97,6 +97,9 @@ class Runtime:
     reentrant = False
     """Whether a thread that holds the loop may wait for something nevertheless."""
 
+    hint = "make it in another thread, or use a call that does not wait"
+    """What to do instead of waiting on the loop for the loop, for the error's message."""
+
     unattended = 0
     """Requests in flight that no thread waits for. Who makes them counts, on the loop; a loop
     that its callers drive has somebody else drive it while this is not 0."""
@@ -182,7 +185,7 @@ class Runtime:
         if self.in_loop():
             raise UnsupportedOperation(
                 f"a call that waits was made on the event loop ({self.name}) that it waits for: "
-                "make it in another thread, or use a call that does not wait"
+                f"{self.hint}"
             )
         with _guard:
             waiter = waitable.waiter
