@@ -1,13 +1,21 @@
 """Compile every .pyx of this package: the build hook, and by itself a rebuild in place.
 
 One function serves the wheel, the editable install and the developer who edited a .pyx file.
+
+libev.pyx is compiled where libev's header and library are found. ``CQL_SPEEDUPS_LIBEV=0`` does
+without them, and with ``=1`` a build that does not find them fails. What the C compiler is told by
+CC, CFLAGS, CPPFLAGS and LDFLAGS counts.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 import sys
 import sysconfig
+import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +27,22 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 SRC = HERE / "src"
 DIRECTIVES = {"language_level": 3, "freethreading_compatible": True}
+
+LIBEV = "libev.pyx"
+LIBEV_CHOICE = "CQL_SPEEDUPS_LIBEV"
+HOW_TO_GET_LIBEV = (
+    "install libev's headers (Debian: libev-dev, Fedora: libev-devel, macOS: brew install libev) "
+    "and build cql-speedups anew"
+)
+_PLACES: list[tuple[list[str], list[str]]] = [
+    ([], []),
+    (["/usr/include/libev"], []),
+    (["/opt/homebrew/include"], ["/opt/homebrew/lib"]),
+    (["/usr/local/include"], ["/usr/local/lib"]),
+    (["/opt/local/include"], ["/opt/local/lib"]),
+]
+"""Folders of headers and of libraries that are added to the compiler's own, by turns."""
+_PROGRAM = "#include <ev.h>\nint main(void) { return ev_loop_new(EVFLAG_AUTO) == 0; }\n"
 
 
 def compile_extensions() -> list[Path]:
@@ -44,14 +68,53 @@ def _extensions() -> list[Extension]:
 
     # Python's own flags carry -g, which makes the library four times as large.
     flags = [] if sys.platform == "win32" else ["-O3", "-g0"]
+    libev = find_libev()
     return [
         Extension(
             ".".join(source.relative_to(SRC).with_suffix("").parts),
             [str(source.relative_to(HERE))],
             extra_compile_args=flags,
+            **(libev or {} if source.name == LIBEV else {}),
         )
         for source in sorted(SRC.rglob("*.pyx"))
+        if source.name != LIBEV or libev is not None
     ]
+
+
+def find_libev() -> dict[str, list[str]] | None:
+    """Return what an extension that uses libev is built with; say so and return None without it."""
+    choice = os.environ.get(LIBEV_CHOICE, "")
+    if choice not in ("", "0", "1"):
+        raise SystemExit(f"{LIBEV_CHOICE}={choice!r}: use 0 to build without libev, 1 to insist")
+    if choice != "0" and sys.platform != "win32":
+        for headers, libraries in _PLACES:
+            if all(map(os.path.isdir, headers)) and _compiles(headers, libraries):
+                return {"include_dirs": headers, "library_dirs": libraries, "libraries": ["ev"]}
+    if choice == "1":
+        raise SystemExit(f"{LIBEV_CHOICE}=1, but libev is not found: {HOW_TO_GET_LIBEV}")
+    why = f"as {LIBEV_CHOICE}=0 asks for" if choice else f"which is not found: {HOW_TO_GET_LIBEV}"
+    print(f"cql-speedups is built without libev, {why}", file=sys.stderr)
+    return None
+
+
+def _compiles(headers: list[str], libraries: list[str]) -> bool:
+    """Say whether a program that needs libev is compiled with these folders."""
+    import_module("setuptools")  # brings distutils, which is no part of Python any more
+    from distutils.ccompiler import new_compiler
+    from distutils.sysconfig import customize_compiler
+
+    compiler: Any = new_compiler()
+    customize_compiler(compiler)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "probe.c")
+        source.write_text(_PROGRAM)
+        command = [*compiler.compiler, *(f"-I{name}" for name in headers), str(source)]
+        command += ["-o", str(source.with_suffix(""))]
+        command += [*compiler.linker_exe[1:], *(f"-L{name}" for name in libraries), "-lev"]
+        try:
+            return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        except OSError:
+            return False  # no compiler: the build will say so
 
 
 class CythonBuildHook(BuildHookInterface[Any]):
