@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
     from uuid import UUID
 
-    from cql_driver.cluster.cluster import Cluster
+    from cql_driver.cluster.base import ClusterBase
     from cql_driver.encoder import Encoder
 
 __all__ = ["CheckedAttributes", "LegacyAttributes"]
@@ -103,7 +103,7 @@ class LegacyAttributes:
     profiles; what they say holds for all sessions of the cluster.
     """
 
-    cluster: Cluster
+    cluster: ClusterBase
 
     def _read(self, name: str) -> Any:
         return getattr(self.cluster.profile_manager.profiles[EXEC_PROFILE_DEFAULT], name)

@@ -11,7 +11,7 @@ from cql_driver.cluster.profiles import (
     checked_profile,
     checked_retry_policy,
 )
-from cql_driver.cluster.values import CHECKS, checked_instance
+from cql_driver.cluster.values import CHECKS, checked_connection_class, checked_instance
 from cql_driver.connection import (
     DRIVER_NAME,
     DRIVER_VERSION,
@@ -73,6 +73,8 @@ class Configuration:
     - `connect_timeout`: 5, for connecting, TLS, STARTUP and authentication together
     - `sockopts`: tuples of arguments for ``socket.setsockopt``
     - `address_translator`, `endpoint_factory`: from what nodes say of themselves to addresses
+    - `connection_class`: the older way to choose the event loop (`reactor`, see `Options`): a class
+      such as `cql_reactors.geventreactor.GeventConnection`
 
     Using it:
 
@@ -102,6 +104,7 @@ class Configuration:
     observers: Sequence[Observer] = ()
     metrics_enabled: bool
     reactor: str | None = None
+    connection_class: Any = None
     background_thread: bool = True
     reconnect_after_fork: bool = False
     profile_manager: ProfileManager
@@ -206,6 +209,7 @@ class Configuration:
         for name, value in {**_DEFAULTS, **given, **options}.items():
             setattr(self, name, value)
         self._set_profiles(profiles, policies, legacy)
+        self.chosen_reactor()
 
     def __setattr__(self, name: str, value: Any) -> None:
         check = CHECKS.get(name)
@@ -290,6 +294,21 @@ class Configuration:
 
     # --- for the engine --------------------------------------------------------------------------
 
+    def chosen_reactor(self) -> str | None:
+        """Return the reactor's name by `reactor` or `connection_class`, None for the default.
+
+        Raises `InvalidArgument` when the two do not agree.
+        """
+        named = checked_connection_class("connection_class", self.connection_class)
+        if named is None:
+            return self.reactor
+        if self.reactor not in (None, named.reactor):
+            raise InvalidArgument(
+                f"connection_class={named.__qualname__} is the event loop {named.reactor!r} and "
+                f"reactor={self.reactor!r} another: give one of them"
+            )
+        return str(named.reactor)
+
     def make_settings(self) -> Settings:
         """Return the settings of a new engine; later changes of attributes reach it too."""
         names = [name for name in dir(Settings) if not name.startswith("_")]
@@ -355,11 +374,8 @@ def _refuse_unsupported(given: dict[str, Any]) -> None:
     for name, remedy in remedies.items():
         if given[name] is not None:
             raise UnsupportedOperation(f"{name} is not supported by this driver: {remedy}")
-    if given["connection_class"] is not None:
-        raise UnsupportedOperation(
-            "connection_class is not supported without cql-reactors: choose the event loop by "
-            "reactor='selector', or leave it out"
-        )
+    if given["connection_class"] is None:
+        del given["connection_class"]  # a class may have it as its attribute
     if given["reconnection_policy"] is None:
         given["reconnection_policy"] = ExponentialReconnectionPolicy(1.0, 600.0)
     if given["conviction_policy_factory"] is None:

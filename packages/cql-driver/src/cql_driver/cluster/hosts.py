@@ -14,7 +14,7 @@ from cql_protocol.errors import UnsupportedOperation
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from typing import Any
     from uuid import UUID
 
@@ -41,7 +41,7 @@ class SchemaAgreementScope:
 
 
 class SessionHosts:
-    """The part of `Session` that is about hosts."""
+    """The part of a session that is about hosts."""
 
     _pools: SessionPools | None
 
@@ -92,17 +92,8 @@ class SessionHosts:
 
     on_remove = on_down = remove_pool
 
-    def wait_for_schema_agreement(
-        self, wait_time: float | None = None, scope: str = SchemaAgreementScope.CLUSTER
-    ) -> bool:
-        """Wait until the nodes that are up have the same schema; return whether they have.
-
-        - `wait_time`: seconds, the cluster's ``max_schema_agreement_wait`` when None; 0 or less
-          does not ask and returns True
-        - `scope`: see `SchemaAgreementScope`
-
-        After a statement that changes the schema the session does this by itself.
-        """
+    def _agreement_procedure(self, wait_time: Any, scope: Any) -> Coroutine[Any, Any, bool]:
+        """Return the procedure that waits until the nodes that are up have the same schema."""
         wait_time = checked_seconds("wait_time", wait_time, negative=True)
         wanted = getattr(scope, "value", scope)
         if wanted not in ("rack", "dc", "cluster"):
@@ -116,12 +107,11 @@ class SessionHosts:
             return wanted == SchemaAgreementScope.DC or host.rack == here.rack
 
         everywhere = wanted == SchemaAgreementScope.CLUSTER
-        waiting = control.wait_for_schema_agreement(wait_time, None, None if everywhere else within)
-        return bool(self._runtime.run(waiting))
+        return control.wait_for_schema_agreement(wait_time, None, None if everywhere else within)
 
 
 class ClusterHosts:
-    """The part of `Cluster` that is about hosts and their pools.
+    """The part of a cluster that is about hosts and their pools.
 
     The driver finds hosts and their state by itself; telling it is for tests and tools.
     """

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from cql_driver.cluster.session import Session
+    from cql_driver.cluster.session_base import SessionBase
     from cql_driver.core.execution import Execution
     from cql_driver.pools.host import Host
     from cql_protocol.messages import ColumnSpec
@@ -48,7 +48,7 @@ class RequestFactory:
 
     __slots__ = ("session",)
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SessionBase) -> None:
         self.session = session
 
     def make(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
-from cql_driver.cluster.profiles import checked_consistency
 from cql_driver.cluster.results import ResultSet
-from cql_driver.cluster.values import checked_seconds
 from cql_driver.errors import InvalidArgument, InvalidArgumentType, QueryExhausted
 from cql_driver.logs import get_logger, seldom
 from cql_protocol import messages
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
     from uuid import UUID
 
-    from cql_driver.cluster.session import Session
+    from cql_driver.cluster.session_base import SessionBase
     from cql_driver.core.execution import Execution
     from cql_driver.pools.host import Host
     from cql_driver.query import QueryTrace
@@ -58,7 +56,7 @@ class ResponseFuture:
         "session",
     )
 
-    def __init__(self, session: Session, execution: Execution) -> None:
+    def __init__(self, session: SessionBase, execution: Execution) -> None:
         self.session = session
         self.execution = execution
         """The request, or of a paged one the page that was asked for last."""
@@ -305,11 +303,10 @@ class ResponseFuture:
         return [self._get_trace(trace_id, max_wait_per, query_cl) for trace_id in self._traces]
 
     def _get_trace(self, trace_id: UUID, max_wait: float | None, query_cl: int) -> QueryTrace:
+        from cql_driver.cluster.traces import checked_trace_wait
         from cql_driver.query import QueryTrace
 
         trace = QueryTrace(trace_id, self.session)
-        wait = self.session.max_trace_wait if max_wait is None else max_wait
-        checked_seconds("max_wait", wait, none=False)
-        query_cl = checked_consistency("query_cl", query_cl)
+        wait, query_cl = checked_trace_wait(self.session, max_wait, query_cl)
         trace.populate(wait, query_cl=query_cl)
         return trace

@@ -16,50 +16,32 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_driver.cluster.response import ResponseFuture
-    from cql_driver.cluster.session import Session
+    from cql_driver.cluster.session_base import SessionBase
     from cql_driver.core.execution import Execution
     from cql_driver.query import QueryTrace
 
-__all__ = ["NotConditional", "ResultSet"]
+__all__ = ["NotConditional", "PageView", "ResultSet"]
 
 
 class NotConditional(DriverException, RuntimeError):
     """`was_applied` of a statement that had no condition."""
 
 
-class ResultSet:
-    """The rows of a request; iterating over it fetches further pages as they are needed.
+class PageView:
+    """The page of rows at hand: what the results of all APIs have in common."""
 
-    Rows are decoded when they are first looked at. Iterate once, or take `all()`; `one()` is
-    the first row. A result without rows (of an INSERT, say) is empty.
-
-    Example::
-
-        for row in session.execute("SELECT host_id, rack FROM system.peers"):
-            print(row.rack)
-    """
-
-    _session: Session
+    _session: SessionBase
     _execution: Execution
     _future: ResponseFuture | None = None
     _rows: Any = None
-    _iterator: Iterator[Any] | None = None
     _next: Execution | None = None
-    _all = _started = False
-    __hash__ = None  # type: ignore[assignment]
-
-    def __init__(self, response_future: ResponseFuture, initial_response: Any = None) -> None:
-        self._session = response_future.session
-        self._execution = response_future.execution
-        self._future = response_future
-        if isinstance(initial_response, list):
-            self._rows = initial_response
+    _all = False
 
     def __repr__(self) -> str:
         more = ", more pages" if self.has_more_pages else ""
         rows = self._execution.outcome
         count = rows.row_count if isinstance(rows, messages.RawRows) else 0
-        return f"<ResultSet of {count} rows{more}>"
+        return f"<{type(self).__name__} of {count} rows{more}>"
 
     # --- the page at hand --------------------------------------------------------------------
 
@@ -87,7 +69,7 @@ class ResultSet:
 
     @property
     def paging_state(self) -> bytes | None:
-        """Where the next page begins: give it to `Session.execute` to go on later; or None."""
+        """Where the next page begins: give it to `execute` to go on later; or None."""
         response = self._execution.outcome
         return response.metadata.paging_state if isinstance(response, messages.RawRows) else None
 
@@ -110,58 +92,6 @@ class ResultSet:
             return next(iter(rows), None)
         return rows[0] if rows else None
 
-    def fetch_next_page(self) -> None:
-        """Replace the current page by the next.
-
-        Raises what `Session.execute` raises; then this page is still the current one, and the
-        call can be repeated. Without a next page the rows become empty.
-        """
-        if not self.has_more_pages:
-            self._rows = []
-            return
-        execution = self._next or self._session.start_next_page(self._execution)
-        self._next = None
-        self._session.wait_for(execution)
-        outcome = execution.outcome
-        if isinstance(outcome, BaseException):
-            raise outcome
-        if getattr(outcome, "tracing_id", None) is not None or self._future is not None:
-            # Made of the page before, if it has to be made, so that it knows all traces.
-            self.response_future.page_came(execution)
-        self._execution = execution
-        self._rows = None
-
-    # --- all pages -----------------------------------------------------------------------------
-
-    def __iter__(self) -> Iterator[Any]:
-        rows = self.current_rows
-        if self._all or (not self.has_more_pages and self._iterator is None):
-            return iter(rows)
-        if self._iterator is None:
-            self._iterator = self._pages()
-        # As with any iterator, what was begun goes on: no row comes twice.
-        return self
-
-    def _pages(self) -> Iterator[Any]:
-        self._started = True
-        while True:
-            yield from self.current_rows
-            if not self.has_more_pages:
-                return
-            # A page may be empty though it is not the last; there may be thousands of them.
-            self.fetch_next_page()
-
-    def __next__(self) -> Any:
-        if self._iterator is None:
-            self._iterator = self._pages()
-        return next(self._iterator)
-
-    next = __next__
-
-    def all(self) -> list[Any]:
-        """Return all rows that are left, of every page, as a list."""
-        return list(self)
-
     def __bool__(self) -> bool:
         """Say whether the current page has rows."""
         rows = self.current_rows
@@ -169,35 +99,6 @@ class ResultSet:
             return bool(rows)
         response = self._execution.outcome  # what a row factory made has a truth of its own
         return isinstance(response, messages.RawRows) and response.row_count > 0
-
-    def _materialize(self, what: str) -> list[Any]:
-        """Fetch everything, once, for who wants to use the result as a list."""
-        if not self._all:
-            if self._started:
-                raise InvalidArgument(
-                    f"{what} after iterating over pages that are gone: use all() from the start"
-                )
-            if self.has_more_pages:
-                warnings.warn(
-                    f"{what} fetches every page into memory; use all() to say that you mean it",
-                    stacklevel=3,
-                )
-            self._rows = self.all()
-            self._all = True
-        return self._rows  # type: ignore[no-any-return]
-
-    def __getitem__(self, i: Any) -> Any:
-        """Return a row by its number, or rows by a slice; fetches every page but for row 0."""
-        if i == 0 and not self._started and self:
-            return self.one()
-        return self._materialize("indexing a result")[i]
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, (list, tuple, ResultSet)):
-            return NotImplemented
-        mine = self._materialize("comparing a result")
-        theirs = other._materialize("comparing a result") if isinstance(other, ResultSet) else other
-        return mine == list(theirs)
 
     # --- about the request -----------------------------------------------------------------------
 
@@ -235,6 +136,121 @@ class ResultSet:
             )
         return bool(self._session.raw_rows(self._execution)[0][at])
 
+    def cancel_continuous_paging(self) -> None:
+        """Do nothing but complain: no server of today has continuous paging."""
+        raise QueryExhausted("continuous paging is of DSE alone; this result has ordinary pages")
+
+    def _take_page(self, execution: Execution) -> None:
+        """Have the next page be the one at hand; raise its error if there is none."""
+        outcome = execution.outcome
+        if isinstance(outcome, BaseException):
+            raise outcome
+        if getattr(outcome, "tracing_id", None) is not None or self._future is not None:
+            # Made of the page before, if it has to be made, so that it knows all traces.
+            self.response_future.page_came(execution)
+        self._execution = execution
+        self._rows = None
+
+
+class ResultSet(PageView):
+    """The rows of a request; iterating over it fetches further pages as they are needed.
+
+    Rows are decoded when they are first looked at. Iterate once, or take `all()`; `one()` is
+    the first row. A result without rows (of an INSERT, say) is empty.
+
+    Example::
+
+        for row in session.execute("SELECT host_id, rack FROM system.peers"):
+            print(row.rack)
+    """
+
+    _iterator: Iterator[Any] | None = None
+    _started = False
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, response_future: ResponseFuture, initial_response: Any = None) -> None:
+        self._session = response_future.session
+        self._execution = response_future.execution
+        self._future = response_future
+        if isinstance(initial_response, list):
+            self._rows = initial_response
+
+    # --- all pages -----------------------------------------------------------------------------
+
+    def fetch_next_page(self) -> None:
+        """Replace the current page by the next.
+
+        Raises what `Session.execute` raises; then this page is still the current one, and the
+        call can be repeated. Without a next page the rows become empty.
+        """
+        if not self.has_more_pages:
+            self._rows = []
+            return
+        execution = self._next or self._session.start_next_page(self._execution)
+        self._next = None
+        self._session.wait_for(execution)
+        self._take_page(execution)
+
+    def __iter__(self) -> Iterator[Any]:
+        rows = self.current_rows
+        if self._all or (not self.has_more_pages and self._iterator is None):
+            return iter(rows)
+        if self._iterator is None:
+            self._iterator = self._pages()
+        # As with any iterator, what was begun goes on: no row comes twice.
+        return self
+
+    def _pages(self) -> Iterator[Any]:
+        self._started = True
+        while True:
+            yield from self.current_rows
+            if not self.has_more_pages:
+                return
+            # A page may be empty though it is not the last; there may be thousands of them.
+            self.fetch_next_page()
+
+    def __next__(self) -> Any:
+        if self._iterator is None:
+            self._iterator = self._pages()
+        return next(self._iterator)
+
+    next = __next__
+
+    def all(self) -> list[Any]:
+        """Return all rows that are left, of every page, as a list."""
+        return list(self)
+
+    def _materialize(self, what: str) -> list[Any]:
+        """Fetch everything, once, for who wants to use the result as a list."""
+        if not self._all:
+            if self._started:
+                raise InvalidArgument(
+                    f"{what} after iterating over pages that are gone: use all() from the start"
+                )
+            if self.has_more_pages:
+                warnings.warn(
+                    f"{what} fetches every page into memory; use all() to say that you mean it",
+                    stacklevel=3,
+                )
+            self._rows = self.all()
+            self._all = True
+        return self._rows  # type: ignore[no-any-return]
+
+    def __getitem__(self, i: Any) -> Any:
+        """Return a row by its number, or rows by a slice; fetches every page but for row 0."""
+        if i == 0 and not self._started and self:
+            return self.one()
+        return self._materialize("indexing a result")[i]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (list, tuple, ResultSet)):
+            return NotImplemented
+        mine = self._materialize("comparing a result")
+        theirs = other._materialize("comparing a result") if isinstance(other, ResultSet) else other
+        return mine == list(theirs)
+
+    # --- traces --------------------------------------------------------------------------------
+
     def get_query_trace(self, max_wait_sec: float | None = None) -> QueryTrace | None:
         """Return the trace of the request, see `ResponseFuture.get_query_trace`."""
         return self.response_future.get_query_trace(max_wait_sec)
@@ -243,12 +259,8 @@ class ResultSet:
         """Return the traces of all pages fetched so far."""
         return self.response_future.get_all_query_traces(max_wait_sec_per)
 
-    def cancel_continuous_paging(self) -> None:
-        """Do nothing but complain: no server of today has continuous paging."""
-        raise QueryExhausted("continuous paging is of DSE alone; this result has ordinary pages")
 
-
-def result_of(session: Session, execution: Execution) -> ResultSet:
+def result_of(session: SessionBase, execution: Execution) -> ResultSet:
     """Return the result of an execution that succeeded; its future is made when asked for."""
     result = ResultSet.__new__(ResultSet)
     result._session = session

@@ -1,30 +1,25 @@
-"""`Session`: through which an application runs its statements."""
+"""`Session`: through which an application runs its statements; its calls block."""
 
 from __future__ import annotations
 
-from cql_driver import query as statements
-from cql_driver.cluster.attributes import CheckedAttributes, LegacyAttributes
-from cql_driver.cluster.hosts import SessionHosts
-from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET, profile_of
+import time
+
+from cql_driver.cluster.hosts import SchemaAgreementScope
+from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.cluster.response import ResponseFuture
 from cql_driver.cluster.results import result_of
-from cql_driver.cluster.session_requests import SessionRequests
-from cql_driver.cluster.values import checked_callable, checked_name
-from cql_driver.errors import InvalidArgument, InvalidArgumentType
-from cql_driver.handlers import ProtocolHandler
-from cql_driver.query.checks import check_custom_payload, check_encodable
+from cql_driver.cluster.session_base import SessionBase
+from cql_driver.cluster.values import checked_name
 from cql_protocol.identifiers import escape_name
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from cql_driver.cluster.cluster import Cluster
-    from cql_driver.cluster.profiles import ExecutionProfile
     from cql_driver.cluster.results import ResultSet
-    from cql_driver.core.execution import Execution
     from cql_driver.core.sessions import SessionPools
     from cql_driver.pools.host import Host
     from cql_driver.query import PreparedStatement
@@ -32,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 
-class Session(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttributes):
+class Session(SessionBase):
     """Connections to the nodes of a cluster, and the calls that run statements on them.
 
     Made by `Cluster.connect`; one session serves a whole application and any number of
@@ -55,32 +50,7 @@ class Session(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttributes
             session.execute(insert, (user_id, "Zoë"))
     """
 
-    default_fetch_size: int | None = 5000
-    use_client_timestamp: bool = True
-    max_trace_wait: float = 2.0
-    prefetch_pages: bool = False
-    client_protocol_handler: Any = ProtocolHandler
-
-    def __init__(
-        self, cluster: Cluster, hosts: Iterable[Host] = (), keyspace: str | None = None
-    ) -> None:
-        # What requests are made of is loaded with the first session, not with this module.
-        from cql_driver.cluster.requests import PageDecoder, RequestFactory
-
-        self.cluster = cluster
-        self.timestamp_generator = cluster.timestamp_generator
-        self._pools: SessionPools | None = None
-        self._keyspace = keyspace
-        self._requests = RequestFactory(self)
-        self._make = self._requests.make
-        self._listeners: list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = []
-        self._decoder = PageDecoder(cluster.read_options)
-        self.next_timestamp = self._next_timestamp
-        self._shutdown = False
-
-    def __repr__(self) -> str:
-        state = "shut down" if self.is_shutdown else f"keyspace {self.keyspace!r}"
-        return f"<Session of {self.cluster!r}, {state}>"
+    cluster: Cluster
 
     def __enter__(self) -> Session:
         return self
@@ -194,19 +164,10 @@ class Session(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttributes
         is where names without one are looked up (protocol 5), the session's when None.
         Raises what the server answers, `SyntaxException` for instance.
         """
-        if not isinstance(query, str):
-            simple = isinstance(query, statements.SimpleStatement)
-            hint = ": give its query_string" if simple else ""
-            raise InvalidArgumentType(f"query is a {type(query).__name__}, not a str{hint}")
-        check_encodable("query", query)
-        if keyspace is not None:
-            checked_name("keyspace", keyspace, "keyspace")
-        check_custom_payload(custom_payload)
-        known = None if custom_payload else self.known_prepared(query, keyspace)
+        known = self._prepared(query, custom_payload, keyspace)
         if known is not None:
             return known
-        timeout = self.profile(EXEC_PROFILE_DEFAULT).request_timeout
-        return self._runtime.run(self.prepare_on_loop(query, keyspace, timeout, custom_payload))
+        return self._runtime.run(self._prepare_procedure(query, custom_payload, keyspace))
 
     def prepare_on_all_hosts(
         self, query: str, excluded_host: Host | None, keyspace: str | None = None
@@ -247,7 +208,7 @@ class Session(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttributes
     @property
     def keyspace(self) -> str | None:
         """The keyspace in use, as it is, unquoted; assigning is the same as `set_keyspace`."""
-        return self._keyspace if self._pools is None else self._pools.keyspace
+        return SessionBase.keyspace.fget(self)  # type: ignore[attr-defined, no-any-return]
 
     @keyspace.setter
     def keyspace(self, keyspace: str) -> None:
@@ -261,81 +222,29 @@ class Session(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttributes
         checked_name("keyspace", keyspace, "keyspace")
         self.execute(f"USE {escape_name(keyspace)}")
 
-    # --- profiles, listeners, types --------------------------------------------------------------
+    def wait_for_schema_agreement(
+        self, wait_time: float | None = None, scope: str = SchemaAgreementScope.CLUSTER
+    ) -> bool:
+        """Wait until the nodes that are up have the same schema; return whether they have.
 
-    def profile(self, wanted: Any) -> ExecutionProfile:
-        """Return the execution profile of this name, or the one that is given itself."""
-        profiles = self.cluster.profile_manager.profiles
-        if wanted is EXEC_PROFILE_DEFAULT:
-            return profiles[EXEC_PROFILE_DEFAULT]
-        return profile_of(profiles, wanted)
+        - `wait_time`: seconds, the cluster's ``max_schema_agreement_wait`` when None; 0 or less
+          does not ask and returns True
+        - `scope`: see `SchemaAgreementScope`
 
-    def get_execution_profile(self, name: Any) -> ExecutionProfile:
-        """Return the execution profile of this name."""
-        return self.profile(name)
-
-    def execution_profile_clone_update(self, ep: Any, **kwargs: Any) -> ExecutionProfile:
-        """Return a shallow copy of a profile (or its name) with attributes replaced.
-
-        Example::
-
-            dicts = session.execution_profile_clone_update("reports", row_factory=dict_factory)
+        After a statement that changes the schema the session does this by itself.
         """
-        clone = self.profile(ep).clone()
-        for name, value in kwargs.items():
-            if name.startswith("_") or not hasattr(clone, name):
-                known = ", ".join(n for n in vars(clone) if not n.startswith("_"))
-                raise InvalidArgument(f"an execution profile has no {name!r}; it has {known}")
-            setattr(clone, name, value)
-        return clone
+        return self._runtime.run(self._agreement_procedure(wait_time, scope))
 
-    def add_request_init_listener(
-        self, fn: Callable[..., object], *args: Any, **kwargs: Any
-    ) -> None:
-        """Call ``fn(response_future, *args, **kwargs)`` for each request before it is sent."""
-        checked_callable("fn", fn, "a function of the ResponseFuture")
-        self._listeners = [*self._listeners, (fn, args, kwargs)]
+    def trace_rows(self, *question: Any) -> list[dict[str, Any]]:
+        """Return the rows of a query on the traces; called by `QueryTrace`."""
+        from cql_driver.cluster.traces import trace_rows_procedure
 
-    def remove_request_init_listener(
-        self, fn: Callable[..., object], *args: Any, **kwargs: Any
-    ) -> None:
-        """Stop calling what was added with the same arguments."""
-        if (fn, args, kwargs) not in self._listeners:
-            raise InvalidArgument(f"fn={fn!r} was not added with these arguments")
-        self._listeners = [known for known in self._listeners if known != (fn, args, kwargs)]
+        return self._runtime.run(trace_rows_procedure(self, *question))
 
-    def future_of(self, execution: Execution) -> ResponseFuture:
-        """Return the future of an execution."""
-        return ResponseFuture(self, execution)
-
-    def _tell_listeners(self, future: ResponseFuture) -> None:
-        for fn, args, kwargs in self._listeners:
-            fn(future, *args, **kwargs)
-
-    def user_type_registered(self, keyspace: str, user_type: str, klass: type) -> None:
-        """Have literals of `klass` written as this user type; called by the cluster."""
-        self.cluster.teach_encoder(self.encoder, keyspace, user_type, klass)
-        self._decoder = type(self._decoder)(self.cluster.read_options)
-
-    # --- pools and hosts -------------------------------------------------------------------------
-
-    @property
-    def pools(self) -> SessionPools:
-        """The session's part on the loop."""
-        pools = self._pools
-        return self.cluster.revive(self) if pools is None else pools
-
-    def submit(self, fn: Callable[..., object], *args: Any, **kwargs: Any) -> None:
-        """Have the driver's loop call the function soon; it must not block."""
-        checked_callable("fn", fn, "a function")
-        self._runtime.call_soon_threadsafe(lambda: fn(*args, **kwargs))
+    def _pause(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     # --- the end -----------------------------------------------------------------------------
-
-    @property
-    def is_shutdown(self) -> bool:
-        """Whether the session is shut down."""
-        return self._shutdown or (self._pools is not None and self._pools.closed is not None)
 
     def shutdown(self) -> None:
         """Close all connections; requests in flight end at once with `SessionShutdown`."""
@@ -343,3 +252,6 @@ class Session(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttributes
         pools = self._pools
         if pools is not None and pools.closed is None:
             self.cluster.on_loop(pools.engine, pools.close)
+
+    def _revive(self) -> SessionPools:
+        return self.cluster.revive(self)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from cql_driver import query as statements
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.cluster.values import not_a_timestamp
 from cql_driver.errors import QueryExhausted
 from cql_driver.handlers import ProtocolHandler
-from cql_driver.query.rows import dict_factory
-from cql_protocol.enums import ConsistencyLevel
 
 TYPE_CHECKING = False
 
@@ -21,7 +17,6 @@ if TYPE_CHECKING:
     from cql_driver.cluster.profiles import ExecutionProfile
     from cql_driver.cluster.requests import PageDecoder, RequestFactory
     from cql_driver.cluster.response import ResponseFuture
-    from cql_driver.cluster.results import ResultSet
     from cql_driver.core.execution import Execution
     from cql_driver.core.runtime import Runtime
     from cql_driver.core.sessions import SessionPools
@@ -42,16 +37,12 @@ class SessionRequests:
     _requests: RequestFactory
 
     if TYPE_CHECKING:
-        # What `Session` has.
+        # What `SessionBase` has.
         @property
         def pools(self) -> SessionPools: ...  # noqa: D102
         @property
         def _runtime(self) -> Runtime: ...
         def profile(self, wanted: Any) -> ExecutionProfile: ...  # noqa: D102
-        def execute(self, query: Any, *args: Any, **kwargs: Any) -> ResultSet: ...  # noqa: D102
-        def execution_profile_clone_update(  # noqa: D102
-            self, ep: Any, **kwargs: Any
-        ) -> ExecutionProfile: ...
         def future_of(self, execution: Execution) -> ResponseFuture: ...  # noqa: D102
         def _tell_listeners(self, future: ResponseFuture) -> None: ...
 
@@ -180,26 +171,6 @@ class SessionRequests:
             pools, query, keyspace, patience, plan, custom_payload
         )
         return statements.PreparedStatement.of(state, engine.protocol_version)
-
-    def trace_rows(
-        self, query: str, parameters: Any, timeout: float | None, consistency: int | None = None
-    ) -> list[dict[str, Any]]:
-        """Return the rows of a query on the traces, each a dict."""
-        profile = self.execution_profile_clone_update(
-            EXEC_PROFILE_DEFAULT,
-            consistency_level=ConsistencyLevel.LOCAL_ONE if consistency is None else consistency,
-        )
-        result = self.execute(query, parameters, timeout=timeout, execution_profile=profile)
-        rows: list[dict[str, Any]] = []
-        while True:  # past the session's protocol handler, which may make anything of rows
-            execution = result._execution
-            rows += dict_factory(result.column_names or (), self.raw_rows(execution))
-            if not result.has_more_pages:
-                return rows
-            result.fetch_next_page()
-
-    def _pause(self, seconds: float) -> None:
-        time.sleep(seconds)
 
 
 def _start_unattended(runtime: Runtime, start: Callable[[], object]) -> None:

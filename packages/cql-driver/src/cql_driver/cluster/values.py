@@ -21,6 +21,7 @@ __all__ = [
     "CHECKS",
     "checked_bool",
     "checked_callable",
+    "checked_connection_class",
     "checked_count",
     "checked_host",
     "checked_instance",
@@ -254,7 +255,20 @@ def _reactor(name: str, value: Any) -> str | None:
     return value
 
 
+def checked_connection_class(name: str, value: Any) -> Any:
+    """Return a class that names a reactor, or None; raise otherwise."""
+    reactor = getattr(value, "reactor", None)
+    if value is not None and not (isinstance(value, type) and reactor and isinstance(reactor, str)):
+        shown = value.__qualname__ if isinstance(value, type) else repr(value)
+        raise InvalidArgumentType(
+            f"{name}={shown} names no event loop: give a class of cql_reactors, such as "
+            "cql_reactors.geventreactor.GeventConnection, or reactor='gevent'"
+        )
+    return value
+
+
 CHECKS: dict[str, Check] = {
+    "connection_class": checked_connection_class,
     "port": lambda name, value: checked_port(value),
     "compression": lambda name, value: checked_compression(value),
     "protocol_version": lambda name, value: checked_protocol_version(value),

@@ -12,7 +12,7 @@ from cql_protocol.values.timeuuid import datetime_from_uuid1
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from typing import Any
     from uuid import UUID
@@ -105,23 +105,54 @@ class QueryTrace:
         `wait_for_complete=False` until there is anything of it. `query_cl` is the consistency
         level of the reads. Raises `TraceUnavailable` when the time is over.
         """
+        session = self._session
+        pause = getattr(session, "_pause", None) or time.sleep
+
+        async def rows(*question: Any) -> Any:
+            return session.trace_rows(*question)
+
+        async def sleep(seconds: float) -> None:
+            pause(seconds)
+
+        reading = self.reading(rows, sleep, max_wait, wait_for_complete, query_cl)
+        try:
+            reading.send(None)
+        except StopIteration:
+            pass
+
+    async def reading(
+        self,
+        rows: Callable[..., Awaitable[list[dict[str, Any]]]],
+        sleep: Callable[[float], Awaitable[None]],
+        max_wait: float | None,
+        wait_for_complete: bool = True,
+        query_cl: int | None = None,
+    ) -> None:
+        """Do as `populate`, by a way to ask and one to wait; a procedure, if these are.
+
+        ``rows(query, parameters, timeout, consistency)`` gives rows as dicts.
+        """
         started = time.monotonic()
         paused = 0.0
         pause = _FIRST_PAUSE
-        while True:
-            # What was paused counts even where the session's clock is not ours.
-            spent = max(time.monotonic() - started, paused)
-            left = None if max_wait is None else max_wait - spent
-            if left is not None and left <= 0:
-                raise self._unavailable(max_wait)
-            found = self._rows(SELECT_SESSION, left, query_cl, max_wait)
-            if found and (is_complete(found[0]) or not wait_for_complete):
-                break
-            pause = pause if left is None else min(pause, left)
-            self._pause(pause)
-            paused += pause
-            pause = min(pause * 2, _LONGEST_PAUSE)
-        self.fill(found[0], self._rows(SELECT_EVENTS, left, query_cl, max_wait))
+        key = (self.trace_id,)
+        try:
+            while True:
+                # What was paused counts even where the session's clock is not ours.
+                spent = max(time.monotonic() - started, paused)
+                left = None if max_wait is None else max_wait - spent
+                if left is not None and left <= 0:
+                    raise self._unavailable(max_wait)
+                found = await rows(SELECT_SESSION, key, left, query_cl)
+                if found and (is_complete(found[0]) or not wait_for_complete):
+                    break
+                pause = pause if left is None else min(pause, left)
+                await sleep(pause)
+                paused += pause
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            self.fill(found[0], await rows(SELECT_EVENTS, key, left, query_cl))
+        except OperationTimedOut as exc:
+            raise self._unavailable(max_wait) from exc
 
     def fill(self, session_row: Mapping[str, Any], event_rows: Iterable[Mapping[str, Any]]) -> None:
         """Take the trace over from its rows in ``system_traces``, as dicts."""
@@ -145,21 +176,6 @@ class QueryTrace:
             )
             for row in ordered
         )
-
-    def _rows(
-        self, query: str, timeout: float | None, query_cl: int | None, max_wait: float | None
-    ) -> list[dict[str, Any]]:
-        try:
-            rows: list[dict[str, Any]] = self._session.trace_rows(
-                query, (self.trace_id,), timeout, query_cl
-            )
-        except OperationTimedOut as exc:
-            raise self._unavailable(max_wait) from exc
-        return rows
-
-    def _pause(self, seconds: float) -> None:
-        pause = getattr(self._session, "_pause", None) or time.sleep
-        pause(seconds)
 
     def _unavailable(self, max_wait: float | None) -> TraceUnavailable:
         waited = "" if max_wait is None else f" within {max_wait:g} s"
