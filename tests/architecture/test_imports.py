@@ -50,6 +50,7 @@ PLUGIN_PLACES = {
     ("cql_protocol.compression.snappy", "cramjam"),
     ("cql_protocol.geo", "geomet"),
     ("cql_reactors.asyncorereactor", "asyncore"),
+    ("cql_reactors.conformance", "pytest"),
     ("cql_reactors.conformance", "trustme"),
     ("cql_reactors.eventletreactor", "eventlet"),
     ("cql_reactors.geventreactor", "gevent"),

@@ -15,7 +15,7 @@ import pytest
 from cql_driver.core.pending import Pending, Waitable
 from cql_driver.errors import SessionShutdown
 from cql_driver.runtimes.selector import SelectorRuntime
-from tests.runtimes.peers import PATIENCE, EchoServer, on_loop, outcome
+from cql_reactors.conformance.peers import PATIENCE, EchoServer, on_loop, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cql_driver.runtimes.selector import SelectorRuntime
-from tests.runtimes.peers import PATIENCE, Stream, connected, listen, on_loop, outcome
+from cql_reactors.conformance.peers import PATIENCE, Stream, connected, listen, on_loop, outcome
 
 _FDS = Path("/proc/self/fd")
 
@@ -88,7 +88,7 @@ import os, socket, sys, threading
 from cql_driver.core.pending import Pending, Waitable
 from cql_driver.errors import ForkedError
 from cql_driver.runtimes.selector import SelectorRuntime
-from tests.runtimes.peers import Stream, connected, listen, on_loop, read_exactly
+from cql_reactors.conformance.peers import Stream, connected, listen, on_loop, read_exactly
 runtime = SelectorRuntime(background_thread={thread})
 runtime.start()
 listener = listen()

@@ -5,60 +5,45 @@ from __future__ import annotations
 import os
 import select
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from cql_driver.core.pending import Waitable
 from cql_driver.runtimes.selector import SelectorRuntime
-from tests.runtimes import conformance
-from tests.runtimes.conformance import listener  # noqa: F401 - a fixture
+from cql_reactors.conformance import ReactorConformance
+from cql_reactors.conformance.peers import connected, listen, on_loop, read_exactly
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from cql_driver.core.runtime import Runtime
+    from collections.abc import Callable
 
 
-class _Everything(conformance.Calls, conformance.Streams, conformance.Ends):
-    """All there is to conform to."""
-
-
-class TestWithThread(_Everything):
+class TestWithThread(ReactorConformance):
     @pytest.fixture
-    def runtime(self) -> Iterator[Runtime]:
-        runtime = SelectorRuntime()
-        runtime.start()
-        yield runtime
-        runtime.stop()
+    def make_runtime(self) -> Callable[[], SelectorRuntime]:
+        return SelectorRuntime
 
 
-class TestWithoutThread(_Everything):
+class TestWithoutThread(ReactorConformance):
     @pytest.fixture
-    def runtime(self) -> Iterator[Runtime]:
-        runtime = SelectorRuntime(background_thread=False)
-        runtime.start()
-        yield runtime
-        runtime.stop()
+    def make_runtime(self) -> Callable[[], SelectorRuntime]:
+        return partial(SelectorRuntime, background_thread=False)
 
 
-class TestWithoutEpoll(_Everything):
+class TestWithoutEpoll(ReactorConformance):
     @pytest.fixture
-    def runtime(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    def make_runtime(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[], SelectorRuntime]:
         # As on macOS or Windows: selectors picks what is left.
         monkeypatch.delattr(select, "epoll", raising=False)
         monkeypatch.delattr(os, "eventfd", raising=False)
         monkeypatch.setattr("selectors.DefaultSelector", __import__("selectors").PollSelector)
-        runtime = SelectorRuntime()
-        runtime.start()
-        yield runtime
-        runtime.stop()
+        return SelectorRuntime
 
 
 def test_a_protocol_hears_of_a_full_buffer_and_of_an_empty_one() -> None:
     runtime = SelectorRuntime(background_thread=False)
     runtime.start()
-    from tests.runtimes.peers import connected, listen, on_loop, read_exactly
-
     with listen() as listening:
         stream, peer = connected(runtime, listening)
         with peer:
@@ -71,16 +56,10 @@ def test_a_protocol_hears_of_a_full_buffer_and_of_an_empty_one() -> None:
                 try:
                     taken += len(peer.recv(1 << 20))
                 except BlockingIOError:
-                    runtime.wait(_never(), 0.001)
+                    runtime.wait(Waitable(), 0.001)
             on_loop(runtime, lambda: None)
             assert stream.calls == ["made", "pause", "resume"]
             on_loop(runtime, stream.transport.write, b"end")
             peer.settimeout(10)
             assert read_exactly(peer, 3) == b"end"
     runtime.stop()
-
-
-def _never() -> object:
-    from cql_driver.core.pending import Waitable
-
-    return Waitable()

@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cql_driver.core.pending import Waitable
-from cql_driver.core.tls import TlsSettings, tls_settings
+from cql_driver.core.tls import TlsSettings
 from cql_driver.runtimes.selector import SelectorRuntime
-from tests.runtimes.certificates import Authority, TlsServer, echo
-from tests.runtimes.peers import PATIENCE, Stream, listen, on_loop, outcome
+from cql_reactors.conformance.certificates import Authority, TlsServer, echo, settings
+from cql_reactors.conformance.peers import PATIENCE, Stream, listen, on_loop, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NAMES = "IP:127.0.0.1,DNS:node.example"
+_NAMES = ("127.0.0.1", "node.example")
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("tls") / "ours")
+def authority() -> Authority:
+    return Authority()
 
 
 @pytest.fixture(scope="module")
 def server_context(authority: Authority) -> ssl.SSLContext:
-    return authority.server_context(_NAMES)
+    return authority.server_context(*_NAMES)
 
 
 @pytest.fixture(params=[True, False], ids=["thread", "no-thread"])
@@ -38,12 +38,6 @@ def runtime(request: pytest.FixtureRequest) -> Iterator[SelectorRuntime]:
     runtime.start()
     yield runtime
     runtime.stop()
-
-
-def settings(context: ssl.SSLContext) -> TlsSettings:
-    made = tls_settings(context)
-    assert made is not None
-    return made
 
 
 def connect(runtime: SelectorRuntime, server: TlsServer, **named: Any) -> Stream:
@@ -85,7 +79,7 @@ def test_both_ways(
 
 def test_a_name_is_asked_for_and_verified(runtime: SelectorRuntime, authority: Authority) -> None:
     asked: list[str | None] = []
-    context = authority.server_context(_NAMES)
+    context = authority.server_context(*_NAMES)
     context.sni_callback = lambda sock, name, context: asked.append(name)
     with TlsServer(context, echo) as server:
         tls = settings(authority.client_context())
@@ -99,9 +93,8 @@ def test_what_must_not_be_trusted(
     runtime: SelectorRuntime,
     authority: Authority,
     server_context: ssl.SSLContext,
-    tmp_path: Any,
 ) -> None:
-    other = Authority(tmp_path / "theirs")
+    other = Authority()
     with TlsServer(server_context, echo) as server:
         with pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer"):
             connect(runtime, server, tls=settings(other.client_context()))
@@ -138,9 +131,8 @@ def test_an_unix_socket_has_no_name_to_verify(
 
 
 def test_a_client_certificate(runtime: SelectorRuntime, authority: Authority) -> None:
-    with TlsServer(authority.server_context(_NAMES, verify=True), echo) as server:
-        context = authority.client_context()
-        context.load_cert_chain(*authority.sign("client"))
+    with TlsServer(authority.server_context(*_NAMES, verify=True), echo) as server:
+        context = authority.client_context("client.example")
         stream = connect(runtime, server, tls=settings(context))
         say(runtime, stream, b"hello")
         close(runtime, stream)

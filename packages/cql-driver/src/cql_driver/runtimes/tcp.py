@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from cql_driver.core.tls import TlsSettings
     from cql_driver.runtimes.sockets import SocketRuntime
 
-__all__ = ["HIGH_WATER", "LINGER", "LOW_WATER", "Attempt", "TcpTransport"]
+__all__ = [
+    "HIGH_WATER",
+    "INTERRUPTED",
+    "LINGER",
+    "LOW_WATER",
+    "Attempt",
+    "TcpTransport",
+    "open_socket",
+]
 
 HIGH_WATER = 1 << 20
 """Unsent bytes above which the protocol is asked to pause, and"""
@@ -31,9 +39,10 @@ LINGER = 5.0
 """Seconds that `close` gives the peer to take what was written."""
 
 _SMALL, _LARGE = 1 << 16, 1 << 18  # of a read; large ones only while the peer fills small ones
+_MOST_DRAINED = 16  # reads of what comes too late
 _MOST_SENT = 1 << 18  # bytes of one send that are joined for it
 _BACKLOG_FULL = 0.02  # seconds after which a Unix socket with a full backlog is tried again
-_INTERRUPTED = "the thread that drove this connection was interrupted"
+INTERRUPTED = "the thread that drove this connection was interrupted"
 
 
 class _Socket(_socket.socket):
@@ -118,7 +127,7 @@ class TcpTransport:
             return
         except BaseException:
             # Ctrl-C came with the call's return, so nobody knows what was sent.
-            self.fail(ConnectionAbortedError(_INTERRUPTED))
+            self.fail(ConnectionAbortedError(INTERRUPTED))
             raise
         if sent != len(data):
             self._keep(memoryview(data)[sent:])
@@ -144,7 +153,7 @@ class TcpTransport:
             self.fail(exc)
             return
         except BaseException:
-            self.fail(ConnectionAbortedError(_INTERRUPTED))
+            self.fail(ConnectionAbortedError(INTERRUPTED))
             raise
         if sent != len(data):
             self._buffer.appendleft(memoryview(data)[sent:])
@@ -152,7 +161,7 @@ class TcpTransport:
         if not self._buffer:
             self._watch()
             if self._closing:
-                self._end(None)
+                self._finish()
                 return
         if self._full and self._buffered <= LOW_WATER and self._protocol is not None:
             self._full = False
@@ -188,7 +197,7 @@ class TcpTransport:
             self.fail(exc)
             return
         except BaseException:
-            self.fail(ConnectionAbortedError(_INTERRUPTED))
+            self.fail(ConnectionAbortedError(INTERRUPTED))
             raise
         self.fail(ConnectionResetError("the peer closed the connection"))
 
@@ -223,7 +232,21 @@ class TcpTransport:
             self._watch()
             self._linger = self._runtime.call_later(LINGER, self._end, None)
         else:
-            self._end(None)
+            self._finish()
+
+    def _finish(self) -> None:
+        """End the stream in peace: all is written.
+
+        What came and nobody read, as TLS sends after its handshake, is read first: else the
+        system sends a reset, and the peer loses what is on its way to it.
+        """
+        try:
+            for _ in range(_MOST_DRAINED):
+                if not self._recv(_SMALL):
+                    break
+        except OSError:
+            pass
+        self._end(None)
 
     def abort(self) -> None:
         """End the stream at once, dropping what is not sent; `connection_lost(None)` follows."""
@@ -309,7 +332,7 @@ class Attempt:
         self.pending.add_done_callback(self._settled)
         self._runtime.streams.add(self)
         try:
-            self._sock = _open_socket(self._address, sockopts, local_address)
+            self._sock = open_socket(self._address, sockopts, local_address)
             self._try()
         except Exception as exc:  # noqa: BLE001 - told to who waits
             self.fail(exc)
@@ -367,7 +390,7 @@ class Attempt:
         except Exception as exc:  # noqa: BLE001 - told to who waits
             self.fail(exc)
         except BaseException:
-            self.fail(ConnectionAbortedError(_INTERRUPTED))
+            self.fail(ConnectionAbortedError(INTERRUPTED))
             raise
 
     def _hand_on(self, sock: _Socket) -> None:
@@ -414,9 +437,10 @@ class Attempt:
             sock.close()
 
 
-def _open_socket(
+def open_socket(
     address: Address, sockopts: Sequence[tuple[Any, ...]], local_address: Address | None
 ) -> _Socket:
+    """Return a socket that is not connected yet and does not block."""
     if isinstance(address, str):
         family = socket.AF_UNIX
     elif not is_literal(address[0]):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
+import struct
+import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.pending import Pending, Waitable
@@ -13,43 +16,74 @@ if TYPE_CHECKING:
 
     from cql_driver.core.runtime import Runtime, Transport
 
-PATIENCE = 20.0  # seconds after which a test gives up; no test takes that long
+__all__ = [
+    "PATIENCE",
+    "EchoServer",
+    "Job",
+    "Stream",
+    "connected",
+    "listen",
+    "on_loop",
+    "outcome",
+    "read_exactly",
+    "read_to_the_end",
+    "real_thread",
+    "reset",
+    "settle",
+]
+
+PATIENCE = 20.0
+"""Seconds after which a test gives up; no test takes that long."""
 
 
 class Stream:
-    """A `StreamProtocol` that remembers what it was told."""
+    """A `StreamProtocol` that remembers what it was told.
 
-    def __init__(self) -> None:
+    `keep` False counts what comes in `size` and forgets it.
+    """
+
+    def __init__(self, *, keep: bool = True) -> None:
         self.transport: Any = None
         self.received = bytearray()
+        self.size = 0
         self.calls: list[str] = []
         self.lost: list[BaseException | None] = []
+        self._keep = keep
         self._conditions: list[tuple[Callable[[], bool], Waitable]] = []
 
     def connection_made(self, transport: Transport) -> None:
+        """Remember the transport."""
         self.transport = transport
-        self._happened("made")
+        self.happened("made")
 
     def data_received(self, data: bytes) -> None:
-        self.received += data
-        self._happened("data")
+        """Remember what came."""
+        self.size += len(data)
+        if self._keep:
+            self.received += data
+        self.happened("data")
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """Remember the reason."""
         self.lost.append(exc)
-        self._happened("lost")
+        self.happened("lost")
 
     def pause_writing(self) -> None:
-        self._happened("pause")
+        """Remember that."""
+        self.happened("pause")
 
     def resume_writing(self) -> None:
-        self._happened("resume")
+        """Remember that."""
+        self.happened("resume")
 
-    def _happened(self, what: str) -> None:
+    def happened(self, what: str) -> None:
+        """Note a call; several of data stand as one."""
         if what != "data" or "data" not in self.calls[-1:]:
             self.calls.append(what)
         self.check()
 
     def check(self) -> None:
+        """Wake those whose condition has become true."""
         for condition, waitable in self._conditions:
             if condition():
                 waitable.finish()
@@ -64,6 +98,11 @@ class Stream:
 
         runtime.dispatch(begin)
         assert runtime.wait(waitable, PATIENCE), f"in vain: {self.calls} {self.lost}"
+
+    def until_lost(self, runtime: Runtime) -> BaseException | None:
+        """Wait for the end of the stream; return its reason."""
+        self.until(runtime, lambda: bool(self.lost))
+        return self.lost[0]
 
 
 def on_loop(runtime: Runtime, function: Callable[..., Any], *args: Any) -> Any:
@@ -88,6 +127,75 @@ def outcome(runtime: Runtime, begin: Callable[..., Pending[Any]], *args: Any, **
     return pending.result()
 
 
+def settle(runtime: Runtime, delay: float = 0.0) -> None:
+    """Have the loop look at its sockets at least once, and go on for `delay` seconds."""
+    for pause in (0.0, delay):
+        done = Waitable()
+        runtime.dispatch(runtime.call_later, pause, done.finish)
+        assert runtime.wait(done, PATIENCE), "a timer did not come"
+
+
+class Job:
+    """A function in a thread, which a patched process may make a green one."""
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        self._function = function
+        self._args = args
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._value = self._function(*self._args)
+        except BaseException as exc:  # noqa: BLE001 - raised by result
+            self._error = exc
+
+    @property
+    def running(self) -> bool:
+        """Whether the function has not ended yet."""
+        return self._thread.is_alive()
+
+    def result(self) -> Any:
+        """Wait for the function's end; return what it returned, or raise what it raised."""
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), f"{self._function} does not end"
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+class real_thread:  # noqa: N801 - used as a function
+    """Run a function in a thread of the operating system, also in a patched process."""
+
+    def __init__(self, function: Callable[..., object], *args: object) -> None:
+        self._function = function
+        self._args = args
+        self._ended = False
+        start: Callable[..., object] = threading._start_new_thread  # type: ignore[attr-defined]
+        monkey = sys.modules.get("gevent.monkey")
+        patcher = sys.modules.get("eventlet.patcher")
+        if monkey is not None:
+            start = monkey.get_original("_thread", "start_new_thread")
+        elif patcher is not None:
+            start = patcher.original("_thread").start_new_thread
+        start(self._run, ())
+
+    def _run(self) -> None:
+        try:
+            self._function(*self._args)
+        finally:
+            self._ended = True
+
+    def join(self) -> None:
+        """Wait for its end, letting green threads run."""
+        end = time.monotonic() + PATIENCE
+        while not self._ended:
+            assert time.monotonic() < end, f"{self._function} does not end"
+            time.sleep(0.001)
+
+
 def connected(runtime: Runtime, listener: socket.socket, **named: Any) -> tuple[Stream, Any]:
     """Connect to a listening socket; return our end, and the accepted socket."""
     stream = Stream()
@@ -97,15 +205,19 @@ def connected(runtime: Runtime, listener: socket.socket, **named: Any) -> tuple[
     return stream, accepted
 
 
-def listen(family: int = socket.AF_INET, address: Any = ("127.0.0.1", 0)) -> socket.socket:
+def listen(
+    family: int = socket.AF_INET, address: Any = ("127.0.0.1", 0), backlog: int = 64
+) -> socket.socket:
+    """Return a listening socket."""
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.settimeout(PATIENCE)
     listener.bind(address)
-    listener.listen(64)
+    listener.listen(backlog)
     return listener
 
 
 def read_exactly(sock: socket.socket, count: int) -> bytes:
+    """Return the next `count` bytes, or less at the end of the stream."""
     received = bytearray()
     while len(received) < count:
         data = sock.recv(min(1 << 20, count - len(received)))
@@ -113,6 +225,23 @@ def read_exactly(sock: socket.socket, count: int) -> bytes:
             break
         received += data
     return bytes(received)
+
+
+def read_to_the_end(sock: socket.socket) -> int | None:
+    """Return how many bytes come before the end of the stream, or None when it is reset."""
+    count = 0
+    try:
+        while data := sock.recv(1 << 20):
+            count += len(data)
+    except ConnectionResetError:
+        return None
+    return count
+
+
+def reset(sock: socket.socket) -> None:
+    """Close a connection as a host does that crashed and knows of none."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 class EchoServer:
