@@ -32,7 +32,7 @@ help:
 	@echo "make demo      start a Cassandra node and show the driver on it; ARGS='--rows 30000' is shorter"
 	@echo "make fuzz      feed the decoders random bytes; ARGS goes to the fuzzer"
 	@echo "make soak      ten minutes at full speed on three nodes that fail; ARGS='--seconds N'"
-	@echo "make bench     measure the codec's kernels; ARGS=requests, start or memory measures the driver"
+	@echo "make bench     measure the codec's kernels; ARGS=requests, asyncio, start or memory: the driver"
 	@echo "make build     build the wheel and the source archive of each package into dist/"
 	@echo "make clean     remove what the other targets made"
 	@echo "PYTHON=python3.12 chooses another Python than python3."

@@ -88,6 +88,7 @@ CLUSTER: list[Row] = [
     ("conviction_policy_factory", 5, "SimpleConvictionPolicy"),
     ("metrics_enabled", "yes", "True nor False"),
     ("connection_class", object, "reactor="),
+    ("connection_class", "gevent", "GeventConnection"),
     ("ssl_options", [("ca_certs", "ca.pem")], "dict"),
     ("ssl_options", {"cert_file": "ca.pem"}, "cert_file"),
     ("ssl_context", True, "SSLContext"),

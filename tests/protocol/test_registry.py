@@ -96,10 +96,37 @@ def test_an_extra_that_is_missing_is_named(installed: _Installed, plugins: Any) 
     with pytest.raises(PluginError) as caught:
         registry.load("needy")
     text = str(caught.value)
-    assert text.startswith("fake 'needy' (fake_needy:Needy) cannot be loaded: ")
-    assert "a_library_nobody_has" in text
-    assert text.endswith(": pip install 'cql-fakes[needy]'")
+    assert text == "fake 'needy' needs a_library_nobody_has: pip install 'cql-fakes[needy]'"
     assert isinstance(caught.value.__cause__, ImportError)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("import posixpath.missing", "ModuleNotFoundError: No module named 'posixpath.missing'"),
+        ("from posixpath import missing", "ImportError: cannot import name 'missing'"),
+    ],
+)
+def test_a_library_of_another_version_is_told_with_the_extra(
+    installed: _Installed, plugins: Any, code: str, told: str
+) -> None:
+    plugins("fake_older", code)
+    registry = _registry({"older": "fake_older:thing"}, older="cql-fakes[older]")
+    with pytest.raises(PluginError) as caught:
+        registry.load("older")
+    text = str(caught.value)
+    assert text.startswith(f"fake 'older' (fake_older:thing) cannot be loaded: {told}")
+    assert text.endswith(": pip install 'cql-fakes[older]'")
+
+
+def test_a_plugin_that_knows_what_to_install_says_so_itself(
+    installed: _Installed, plugins: Any
+) -> None:
+    plugins("fake_wise", "raise ImportError('pip install --no-binary wise wise')")
+    registry = _registry({"wise": "fake_wise:thing"}, wise="cql-fakes[wise]")
+    with pytest.raises(PluginError) as caught:
+        registry.load("wise")
+    assert str(caught.value).endswith("ImportError: pip install --no-binary wise wise")
 
 
 def test_it_can_be_had_once_it_is_installed(installed: _Installed, plugins: Any) -> None:

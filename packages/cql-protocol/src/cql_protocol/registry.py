@@ -109,13 +109,18 @@ class Registry:
             for attribute in filter(None, attributes.strip().split(".")):
                 found = getattr(found, attribute)
         except Exception as exc:
-            cure = self.extras.get(name)
-            hint = f": pip install {cure!r}" if cure else ""
-            raise PluginError(
-                f"{self.kind} {name!r} ({target}) cannot be loaded: "
-                f"{type(exc).__name__}: {exc}{hint}"
-            ) from exc
+            raise PluginError(self._reason(name, target, exc)) from exc
         return found
+
+    def _reason(self, name: str, target: str, exc: Exception) -> str:
+        """Return why a plugin cannot be had, and what to install where that is known."""
+        cure = self.extras.get(name)
+        missing = exc.name if isinstance(exc, ModuleNotFoundError) else None
+        if cure and missing and "." not in missing:
+            return f"{self.kind} {name!r} needs {missing}: pip install {cure!r}"
+        reason = f"{type(exc).__name__}: {exc}"
+        hint = f": pip install {cure!r}" if cure and "pip install" not in reason else ""
+        return f"{self.kind} {name!r} ({target}) cannot be loaded: {reason}{hint}"
 
 
 COMPRESSORS = Registry(

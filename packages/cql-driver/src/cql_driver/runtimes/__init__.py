@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from cql_driver.errors import InvalidArgumentType
+from cql_protocol.errors import DriverException, PluginError
 from cql_protocol.registry import Registry
 
 TYPE_CHECKING = False
@@ -39,7 +41,9 @@ REACTORS = Registry(
 )
 """Event loops by name."""
 
-_VARIABLE = "CQL_DRIVER_REACTOR"
+VARIABLE = "CQL_DRIVER_REACTOR"
+"""The environment variable that chooses where no argument does."""
+DEFAULT = "selector"
 
 
 def make_runtime(reactor: str | None = None, background_thread: bool = True) -> Runtime:
@@ -47,5 +51,35 @@ def make_runtime(reactor: str | None = None, background_thread: bool = True) -> 
 
     Raises `PluginError` when it cannot be had; the message says what to install.
     """
-    name = reactor or os.environ.get(_VARIABLE) or "selector"
-    return REACTORS.load(name)(background_thread=background_thread)  # type: ignore[no-any-return]
+    if reactor is not None and not isinstance(reactor, str):
+        raise InvalidArgumentType(f"reactor={reactor!r} is not a str, such as 'gevent'")
+    if reactor:
+        return _made(reactor, background_thread)
+    name = os.environ.get(VARIABLE)
+    if not name:
+        return _made(DEFAULT, background_thread)
+    try:
+        return _made(name, background_thread)
+    except PluginError as exc:
+        raise PluginError(f"{exc} (by {VARIABLE})") from exc
+
+
+def _made(name: str, background_thread: bool) -> Runtime:
+    """Return what a plugin makes; raise `PluginError` when that is no event loop."""
+    from cql_driver.core.runtime import Runtime
+
+    plugin = REACTORS.load(name)
+    try:
+        made = plugin(background_thread=background_thread)
+    except DriverException:
+        raise
+    except Exception as exc:
+        raise PluginError(
+            f"reactor {name!r} cannot be made: {plugin!r} raised {type(exc).__name__}: {exc}"
+        ) from exc
+    if not isinstance(made, Runtime):
+        raise PluginError(
+            f"reactor {name!r}: {plugin!r} made a {type(made).__name__}, which is no Runtime "
+            "(cql_driver.core.runtime)"
+        )
+    return made
