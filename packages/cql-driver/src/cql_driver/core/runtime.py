@@ -187,10 +187,12 @@ class Runtime:
                 f"a call that waits was made on the event loop ({self.name}) that it waits for: "
                 f"{self.hint}"
             )
-        with _guard:
-            waiter = waitable.waiter
-            if waiter is None:
-                waiter = waitable.waiter = self.make_waiter()
+        waiter = waitable.waiter
+        if waiter is None:
+            with _guard:
+                waiter = waitable.waiter
+                if waiter is None:
+                    waiter = waitable.waiter = self.make_waiter()
         if not waitable.done and waiter.acquire(True, -1 if timeout is None else timeout):
             release(waiter)  # another thread may wait for the same
         return waitable.done

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from cql_driver.core.runtime import Runtime
 
@@ -196,10 +196,13 @@ def literal_addresses(host: str, port: int) -> list[Address] | None:
         return None
 
 
-def _look_up(host: str, port: int, flags: int = 0) -> list[Address]:
+def _look_up(
+    host: str, port: int, flags: int = 0, getaddrinfo: Callable[..., Any] | None = None
+) -> list[Address]:
     try:
         name = host.encode("ascii") if host.isascii() else host
-        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=flags)
+        look = getaddrinfo or socket.getaddrinfo
+        found = look(name, port, type=socket.SOCK_STREAM, flags=flags)
     except ValueError as exc:  # a label of no or of too many characters, a NUL
         raise socket.gaierror(socket.EAI_NONAME, f"{host!r} is no host name: {exc}") from exc
     addresses: dict[Address, None] = dict.fromkeys(entry[4] for entry in found)
@@ -208,8 +211,17 @@ def _look_up(host: str, port: int, flags: int = 0) -> list[Address]:
     return list(addresses)
 
 
-def resolve(runtime: Runtime, host: str, port: int) -> Pending[list[Address]]:
-    """Look up a name in a thread of its own, which ends with the answer; an IP at once."""
+def resolve(
+    runtime: Runtime,
+    host: str,
+    port: int,
+    start: Callable[[Callable[[], None]], object] | None = None,
+    getaddrinfo: Callable[..., Any] | None = None,
+) -> Pending[list[Address]]:
+    """Look up a name in a thread of its own, which ends with the answer; an IP at once.
+
+    `start` calls what it is given elsewhere, in place of a thread; `getaddrinfo` is used there.
+    """
     pending: Pending[list[Address]] = Pending()
     literal = literal_addresses(host, port)
     if literal is not None:
@@ -218,15 +230,19 @@ def resolve(runtime: Runtime, host: str, port: int) -> Pending[list[Address]]:
 
     def look_up() -> None:
         try:
-            addresses = _look_up(host, port)
+            addresses = _look_up(host, port, 0, getaddrinfo)
         except OSError as exc:
             why = socket.gaierror(exc.errno or socket.EAI_FAIL, f"{exc.strerror}: {host!r}")
             runtime.call_soon_threadsafe(pending.set_error, why)
         else:
             runtime.call_soon_threadsafe(pending.set_result, addresses)
 
+    (start or _start_thread)(look_up)
+    return pending
+
+
+def _start_thread(function: Callable[[], None]) -> None:
     # A daemon, as a resolver may take half a minute, which a program's end need not wait for.
     from threading import Thread
 
-    Thread(target=look_up, name="cql-driver-lookup", daemon=True).start()
-    return pending
+    Thread(target=function, name="cql-driver-lookup", daemon=True).start()
