@@ -24,7 +24,7 @@ settings.register_profile(
 settings.load_profile("suite")
 
 _CLUSTER_FIXTURES = {"cassandra", "clusters"}
-_ONCE = {"launcher", "packaging", "simulacron", "soak"}
+_ONCE = {"launcher", "packaging", "reactors", "runtimes", "simulacron", "soak"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

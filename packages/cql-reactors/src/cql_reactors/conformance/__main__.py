@@ -35,6 +35,7 @@ def main() -> int:
         if ours.patch is not None:
             patch(ours.patch)
         make = find(ours.reactor)
+        import_module("cql_reactors.conformance.kit")  # says what is missing
         from cql_reactors.conformance import plugin
     except Exception as exc:  # noqa: BLE001 - told to who runs it
         parser.exit(4, f"{parser.prog}: {exc}\n")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cql_reactors.conformance import kit  # says what is missing
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from cql_driver.core.runtime import Runtime
 
 __all__ = ["run"]
-
-pytest = kit.pytest
 
 
 class Choice:
@@ -34,5 +32,11 @@ def run(make: Callable[[], Runtime], arguments: list[str]) -> int:
     """Test the runtimes that `make` makes; return pytest's status."""
     # No configuration of whatever folder this is run in.
     own = ["-c", os.devnull, "--rootdir", str(Path(__file__).parent), "-p", "no:cacheprovider"]
-    own += ["-W", "error", str(Path(__file__).with_name("named.py"))]
+    own += [
+        "-W",
+        "error",
+        "-o",
+        "faulthandler_timeout=60",
+        str(Path(__file__).with_name("named.py")),
+    ]
     return int(pytest.main([*own, *arguments], plugins=[Choice(make)]))
