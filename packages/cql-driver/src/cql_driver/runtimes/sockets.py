@@ -1,4 +1,4 @@
-"""`SocketRuntime`: what loops have in common that tell of sockets which are ready."""
+"""What loops have in common: `StreamRuntime` any, `SocketRuntime` those that watch sockets."""
 
 from __future__ import annotations
 
@@ -23,22 +23,19 @@ if TYPE_CHECKING:
 
         def on_writable(self) -> None: ...
 
-    class Stream(Handler, Protocol):
-        """One that has a socket."""
+    class Stream(Protocol):
+        """A stream or an attempt at one: what ends with the loop."""
 
         def fail(self, error: BaseException) -> None: ...
 
         def forget(self) -> None: ...
 
 
-__all__ = ["SocketRuntime"]
+__all__ = ["SocketRuntime", "StreamRuntime"]
 
 
-class SocketRuntime(Runtime):
-    """A loop whose streams are sockets of our own, which it watches.
-
-    A subclass gives `watch`, and calls `fail_streams` before it ends.
-    """
+class StreamRuntime(Runtime):
+    """A loop that knows its streams and look-ups, and ends them with itself."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,33 +43,9 @@ class SocketRuntime(Runtime):
         """Watched or not: what ends with the loop."""
         self._lookups: set[Pending[list[Address]]] = set()
 
-    def watch(self, fd: int, handler: Handler, before: int, events: int) -> None:
-        """Have the handler called for `events`, of which it had those of `before` until now.
-
-        Both are bits, `READ` and `WRITE` of `cql_driver.runtimes.system`; 0 is for none.
-        The descriptor is open, and closed only after a call with no events.
-        """
-        raise NotImplementedError
-
     def check_running(self) -> None:
         """Raise `SessionShutdown` when nothing new may begin."""
         raise NotImplementedError
-
-    def connect(
-        self,
-        address: Address,
-        protocol: StreamProtocol,
-        *,
-        tls: TlsSettings | None = None,
-        server_hostname: str | None = None,
-        sockopts: Sequence[tuple[Any, ...]] = (),
-        local_address: Address | None = None,
-    ) -> Pending[Transport]:
-        """Open a stream to `address`; the result comes right after `connection_made`."""
-        self.check_running()
-        attempt = Attempt(self, address, protocol, tls, server_hostname)
-        attempt.start(sockopts, local_address)
-        return attempt.pending
 
     def resolve(self, host: str, port: int) -> Pending[list[Address]]:
         """Look up a name; the result has at least one address, the error is an `OSError`."""
@@ -101,3 +74,34 @@ class SocketRuntime(Runtime):
         """Know of no stream any more."""
         self.streams.clear()
         self._lookups.clear()
+
+
+class SocketRuntime(StreamRuntime):
+    """A loop whose streams are sockets of our own, which it watches.
+
+    A subclass gives `watch`, and calls `fail_streams` before it ends.
+    """
+
+    def watch(self, fd: int, handler: Handler, before: int, events: int) -> None:
+        """Have the handler called for `events`, of which it had those of `before` until now.
+
+        Both are bits, `READ` and `WRITE` of `cql_driver.runtimes.system`; 0 is for none.
+        The descriptor is open, and closed only after a call with no events.
+        """
+        raise NotImplementedError
+
+    def connect(
+        self,
+        address: Address,
+        protocol: StreamProtocol,
+        *,
+        tls: TlsSettings | None = None,
+        server_hostname: str | None = None,
+        sockopts: Sequence[tuple[Any, ...]] = (),
+        local_address: Address | None = None,
+    ) -> Pending[Transport]:
+        """Open a stream to `address`; the result comes right after `connection_made`."""
+        self.check_running()
+        attempt = Attempt(self, address, protocol, tls, server_hostname)
+        attempt.start(sockopts, local_address)
+        return attempt.pending

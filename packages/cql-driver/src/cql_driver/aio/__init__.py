@@ -1,0 +1,3 @@
+"""The native asyncio API."""
+
+from __future__ import annotations
