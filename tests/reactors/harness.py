@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cql_driver.errors import PluginError
 from cql_driver.runtimes import REACTORS
+from cql_protocol.errors import PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
