@@ -117,7 +117,11 @@ class Cluster(ClusterBase):
             finally:
                 done.finish()
 
-        if engine.closed is None:
+        if engine.closed is not None:
+            return
+        if engine.runtime.in_loop():
+            function()
+        else:
             engine.runtime.perform(call, done)
 
     def revive(self, session: Session) -> SessionPools:

@@ -170,7 +170,12 @@ class Runtime:
             self.call_soon_threadsafe(function, *args)
 
     def perform(self, function: Callable[..., object], waitable: Waitable) -> None:
-        """`dispatch` the function, then wait until `waitable` is done. Any thread."""
+        """`dispatch` the function, then wait until `waitable` is done. Any thread.
+
+        On a loop that cannot be waited for there (see `wait`), the function is not called.
+        """
+        if self.in_loop():
+            raise self._waits_for_itself()
         self.dispatch(function)
         self.wait(waitable)
 
@@ -183,10 +188,7 @@ class Runtime:
         if waitable.done:
             return True
         if self.in_loop():
-            raise UnsupportedOperation(
-                f"a call that waits was made on the event loop ({self.name}) that it waits for: "
-                f"{self.hint}"
-            )
+            raise self._waits_for_itself()
         waiter = waitable.waiter
         if waiter is None:
             with _guard:
@@ -197,6 +199,12 @@ class Runtime:
             release(waiter)  # another thread may wait for the same
         return waitable.done
 
+    def _waits_for_itself(self) -> UnsupportedOperation:
+        return UnsupportedOperation(
+            f"a call that waits was made on the event loop ({self.name}) that it waits for: "
+            f"{self.hint}"
+        )
+
     def make_waiter(self) -> Any:
         """Return a lock, acquired, for threads to sleep on."""
         waiter = allocate_lock()
@@ -205,6 +213,9 @@ class Runtime:
 
     def run(self, procedure: Coroutine[Any, Any, _T]) -> _T:
         """Run a procedure on the loop and return its result. Any thread."""
+        if not self.reentrant and self.in_loop():
+            procedure.close()
+            raise self._waits_for_itself()
         running: Procedure[_T] = Procedure(self, procedure)
         self.perform(running.start, running)
         return running.result()
