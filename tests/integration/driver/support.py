@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from cql_driver.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 
 if TYPE_CHECKING:
     from tests.cassandra import Cluster as Nodes
 
-__all__ = ["connected", "defaults", "in_flight", "keyspace_of", "new_name", "until"]
+__all__ = [
+    "REACTOR",
+    "callbacks_wait",
+    "connected",
+    "defaults",
+    "in_flight",
+    "keyspace_of",
+    "new_name",
+    "until",
+]
+
+REACTOR = os.environ.get("CQL_DRIVER_REACTOR") or "selector"
+"""The event loop that these tests run on; `make reactors` has them run on each."""
+
+callbacks_wait = pytest.mark.skipif(
+    REACTOR in ("asyncio", "twisted"),
+    reason=f"a callback runs on the loop of {REACTOR}, where nothing may wait",
+)
+"""For tests in which a callback waits for the driver."""
 
 
 def defaults(**choices: Any) -> dict[Any, ExecutionProfile]:

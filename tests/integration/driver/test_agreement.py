@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cql_driver.cluster import SchemaAgreementScope, Session
-from tests.integration.driver.support import connected, keyspace_of, new_name
+from tests.integration.driver.support import (
+    callbacks_wait,
+    connected,
+    keyspace_of,
+    new_name,
+)
 
 if TYPE_CHECKING:
     from tests.cassandra import Cluster as Nodes
@@ -20,6 +25,7 @@ def table() -> str:
     return f"CREATE TABLE {new_name()} (k int PRIMARY KEY)"
 
 
+@callbacks_wait
 def test_scenario_38_a_callback_may_wait_for_agreement(session: Session) -> None:
     told: list[Any] = []
 

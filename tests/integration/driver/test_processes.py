@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cql_driver.cluster import Cluster, ForkedError, Session, SessionShutdown
-from tests.integration.driver.support import connected, until
+from tests.integration.driver.support import REACTOR, connected, until
+from tests.on_reactor import PATCHES
 
 if TYPE_CHECKING:
     from tests.cassandra import Cluster as Nodes
@@ -172,6 +173,7 @@ def test_a_cluster_made_in_the_child(cassandra: Nodes) -> None:
 # --- the end of the interpreter ------------------------------------------------------------------
 
 PROGRAM = """
+{patches}
 import sys, threading, time
 from cql_driver.cluster import Cluster
 
@@ -210,7 +212,11 @@ def test_scenario_59_the_interpreter_ends_with_connections(
     cassandra: Nodes, threads: int, callbacks: bool, fails: bool
 ) -> None:
     program = PROGRAM.format(
-        address=cassandra.contact_points[0], threads=threads, callbacks=callbacks, fails=fails
+        patches=PATCHES.get(REACTOR, ""),
+        address=cassandra.contact_points[0],
+        threads=threads,
+        callbacks=callbacks,
+        fails=fails,
     )
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", program],

@@ -14,7 +14,13 @@ from cql_driver.policies import ConstantReconnectionPolicy, RoundRobinPolicy
 from tests.cassandra import ClusterOptions
 from tests.control.schemas import Mirror, assert_complete, assert_same, everything
 from tests.integration.driver.ddl import Changes
-from tests.integration.driver.support import connected, keyspace_of, new_name, until
+from tests.integration.driver.support import (
+    callbacks_wait,
+    connected,
+    keyspace_of,
+    new_name,
+    until,
+)
 
 if TYPE_CHECKING:
     from cql_driver.cluster import Session
@@ -79,6 +85,7 @@ def test_changes_of_ones_own_are_seen_at_once(cassandra: Nodes, version: int) ->
             until(lambda: key not in getattr(there.keyspaces[name], kind), f"{key} is gone", 10)  # noqa: B023
 
 
+@callbacks_wait
 def test_a_callback_may_look_at_what_is_not_fetched_yet(
     session: Session, table: str, cassandra: Nodes
 ) -> None:
