@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cql_driver.runtimes.system import READ, WRITE, EpollPoller, SelectorsPoller
-from tests.reactors.plugins import plugin
+from tests.reactors.harness import reactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,8 +41,8 @@ def _poll_selector() -> Poller:
     return poller
 
 
-def _of(reactor: str) -> Callable[[], Poller]:
-    return lambda: plugin(reactor)().make_poller()  # type: ignore[no-any-return]
+def _of(name: str) -> Callable[[], Poller]:
+    return lambda: reactor(name)().make_poller()  # type: ignore[attr-defined, no-any-return]
 
 
 MAKERS: dict[str, Callable[[], Poller]] = {

@@ -87,7 +87,7 @@ _PRELUDE = """
 import os, socket, sys, threading
 from cql_driver.core.pending import Pending, Waitable
 from cql_driver.errors import ForkedError
-from cql_driver.runtimes.selector import SelectorRuntime
+from {module} import {name} as SelectorRuntime
 from cql_reactors.conformance.peers import Stream, connected, listen, on_loop, read_exactly
 runtime = SelectorRuntime(background_thread={thread})
 runtime.start()
@@ -96,11 +96,13 @@ stream, peer = connected(runtime, listener)
 """
 
 
-def run_program(body: str, *, thread: bool = True) -> str:
+def run_program(
+    body: str, *, thread: bool = True, runtime: type[SelectorRuntime] = SelectorRuntime
+) -> str:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["", *sys.path])}
-    program = _PRELUDE.format(thread=thread) + body
+    prelude = _PRELUDE.format(module=runtime.__module__, name=runtime.__name__, thread=thread)
     done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", prelude + body],
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -113,7 +115,7 @@ def run_program(body: str, *, thread: bool = True) -> str:
     return done.stdout
 
 
-_ENDS = {
+ENDS = {
     "idle": "",
     "after a request": "on_loop(runtime, stream.transport.write, b'x')",
     "with a thread that waits": """
@@ -140,12 +142,12 @@ owner = Owner()
 
 
 @pytest.mark.parametrize("thread", [True, False], ids=["thread", "no-thread"])
-@pytest.mark.parametrize("end", _ENDS)
+@pytest.mark.parametrize("end", ENDS)
 def test_the_interpreter_ends(end: str, thread: bool) -> None:
-    assert run_program(_ENDS[end] + "\nprint('done')", thread=thread) == "done\n"
+    assert run_program(ENDS[end] + "\nprint('done')", thread=thread) == "done\n"
 
 
-_FORK = """
+FORK = """
 follow = Waitable()
 if {waits}:
     waiting = threading.Thread(target=runtime.wait, args=(follow,))
@@ -199,7 +201,7 @@ print("done")
 @pytest.mark.parametrize("thread", [True, False], ids=["thread", "no-thread"])
 @pytest.mark.parametrize("waits", [True, False])
 def test_a_fork(waits: bool, thread: bool) -> None:
-    assert run_program(_FORK.format(waits=waits), thread=thread) == "done\n"
+    assert run_program(FORK.format(waits=waits), thread=thread) == "done\n"
 
 
 _FORK_IN_A_CALLBACK = """
