@@ -32,7 +32,9 @@ DRIVER = (
     {"core.health"},
     {"core.engine"},
     {"cluster"},
-    {"concurrent"},
+    {"concurrent", "aio"},
+    {"doctor"},
+    {"__main__"},
     {"cql_driver"},
 )
 
