@@ -102,10 +102,10 @@ class _Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         stream = self._stream()
-        if stream is None or (protocol := stream.protocol) is None:
+        if stream is None:
             return
         try:
-            protocol.data_received(data)
+            stream.receive(data)
         except Exception as exc:  # noqa: BLE001 - a stream that is not understood is over
             stream.fail(exc)
         except BaseException:
@@ -114,8 +114,11 @@ class _Wire(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         stream = self._stream()
-        if stream is not None:
-            stream.fail(ConnectionResetError("the peer closed the connection"))
+        if stream is None:
+            return False
+        if stream.closing:
+            return True  # it may still take what was written
+        stream.fail(ConnectionResetError("the peer closed the connection"))
         return False
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -126,13 +129,13 @@ class _Wire(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         stream = self._stream()
-        if stream is not None and stream.protocol is not None:
-            stream.protocol.pause_writing()
+        if stream is not None:
+            stream.filled()
 
     def resume_writing(self) -> None:
         stream = self._stream()
-        if stream is not None and stream.protocol is not None and not stream.closing:
-            stream.protocol.resume_writing()
+        if stream is not None:
+            stream.drained()
 
 
 class LoopTransport:
@@ -150,6 +153,7 @@ class LoopTransport:
         "_transport",
         "closing",
         "protocol",
+        "receive",
         "write",
     )
 
@@ -170,6 +174,7 @@ class LoopTransport:
         self._reason: BaseException | None = None
         self.closing = False
         self.protocol: StreamProtocol | None = protocol
+        self.receive: Callable[[bytes], None] = protocol.data_received
         self.write: Callable[[bytes], None] = _drop
         """Send some bytes, now or when the peer takes them; never blocks."""
 
@@ -190,7 +195,19 @@ class LoopTransport:
         if self._aborted:
             self._transport.abort()
         elif self.closing:
-            self._transport.close()
+            self._close_if_empty()
+
+    def filled(self) -> None:
+        """Tell the protocol that much is unsent."""
+        if self.protocol is not None and not self.closing:
+            self.protocol.pause_writing()
+
+    def drained(self) -> None:
+        """Tell the protocol that little is unsent, or close."""
+        if self.closing:
+            self._close_if_empty()
+        elif self.protocol is not None:
+            self.protocol.resume_writing()
 
     # --- from above ---------------------------------------------------------------------------
 
@@ -209,10 +226,17 @@ class LoopTransport:
         if self.closing:
             return
         self.closing = True
-        self.write = _drop
+        self.write = self.receive = _drop
         if self._transport.get_write_buffer_size():
             self._linger = self._runtime.call_later(LINGER, self.abort)
-        if self._attached:
+            # Go on reading: a socket closed with something unread resets the connection, and
+            # the peer loses what was written.
+            self._transport.resume_reading()
+            self._transport.set_write_buffer_limits(0)
+        self._close_if_empty()
+
+    def _close_if_empty(self) -> None:
+        if self._attached and not self._transport.get_write_buffer_size():
             self._transport.close()
 
     def abort(self) -> None:
@@ -220,7 +244,7 @@ class LoopTransport:
         if self._aborted:
             return
         self._aborted = self.closing = True
-        self.write = _drop
+        self.write = self.receive = _drop
         # Not before the loop owns the socket: else both would close it.
         if self._attached:
             self._transport.abort()
@@ -245,7 +269,7 @@ class LoopTransport:
     def lost(self, error: BaseException | None) -> None:
         """Tell the protocol that the stream is over."""
         self.closing = True
-        self.write = _drop
+        self.write = self.receive = _drop
         self._runtime.streams.discard(self)
         if self._linger is not None:
             self._linger.cancel()
@@ -269,7 +293,7 @@ class LoopTransport:
 
 
 def _drop(data: bytes) -> None:
-    """Stand for `write` where nothing can be sent."""
+    """Stand for `write` and `receive` of a stream that is over."""
 
 
 class Attempt:

@@ -61,6 +61,7 @@ class TcpTransport:
     """A connected stream. `start` tells the protocol of it and begins to read."""
 
     __slots__ = (
+        "_at_end",
         "_buffer",
         "_buffered",
         "_closed",
@@ -90,6 +91,7 @@ class TcpTransport:
         self._buffer: deque[bytes | memoryview] = deque()
         self._buffered = 0
         self._reading = True
+        self._at_end = False
         self._full = False
         self._closing = False
         self._closed = False
@@ -188,6 +190,8 @@ class TcpTransport:
         try:
             data = self._recv(self._size)
             if data:
+                if self._closing:
+                    return  # not wanted any more, but see `_watch`
                 self._size = _LARGE if len(data) >= _SMALL else _SMALL
                 self._protocol.data_received(data)  # type: ignore[union-attr]
                 return
@@ -199,6 +203,10 @@ class TcpTransport:
         except BaseException:
             self.fail(ConnectionAbortedError(INTERRUPTED))
             raise
+        if self._closing:
+            self._at_end = True  # it may still take what was written
+            self._watch()
+            return
         self.fail(ConnectionResetError("the peer closed the connection"))
 
     def pause_reading(self) -> None:
@@ -214,9 +222,10 @@ class TcpTransport:
     def _watch(self) -> None:
         if self._closed:
             return
-        events = (READ if self._reading and not self._closing else 0) | (
-            WRITE if self._buffer else 0
-        )
+        # While what is written goes out before a close, too: a socket closed with something unread
+        # resets the connection, and the peer loses what was written.
+        reads = not self._at_end if self._closing else self._reading
+        events = (READ if reads else 0) | (WRITE if self._buffer else 0)
         if events != self._events:
             self._runtime.watch(self._fd, self, self._events, events)
             self._events = events
