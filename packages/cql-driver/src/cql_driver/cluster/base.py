@@ -137,10 +137,13 @@ class ClusterBase(ClusterSchema, ClusterHosts, Configuration):
     def _shut_down(self) -> tuple[Engine | None, Runtime | None]:
         """Take note of the end; return what is to be ended."""
         self.is_shutdown = True
-        engine, self._engine = self._engine, None
-        runtime, self._runtime = self._runtime, None
         if self.metrics is not None:
             self.metrics.shutdown()
+        return self._take_engine()
+
+    def _take_engine(self) -> tuple[Engine | None, Runtime | None]:
+        engine, self._engine = self._engine, None
+        runtime, self._runtime = self._runtime, None
         return engine, runtime
 
     def after_fork(self) -> None:

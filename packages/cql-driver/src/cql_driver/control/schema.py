@@ -448,8 +448,9 @@ def _load(reference: weakref.ref[SchemaKeeper], name: str) -> KeyspaceContents |
     runtime = engine.runtime
     if runtime.in_loop() and not runtime.reentrant:
         raise UnsupportedOperation(
-            f"what is in keyspace {name!r} is not known yet, and the event loop cannot wait "
-            "for it: call refresh_keyspace_metadata before, or use Cluster(eager_schema=True)"
+            f"what is in keyspace {name!r} is not known yet, and the event loop cannot wait for "
+            f"it: `await cluster.refresh_keyspace_metadata({name!r})` before (without await where "
+            "the cluster is a blocking one), or give the cluster eager_schema=True"
         )
     runtime.run(keeper.load([name]))
     keyspace = engine.metadata.keyspaces.get(name)

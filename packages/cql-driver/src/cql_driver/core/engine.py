@@ -170,7 +170,11 @@ class Engine:
         session = SessionPools(self, keyspace)
         self.sessions[session] = None
         if self.settings.control_connection_query_fallback != "skip_pool_creation":
-            await session.open(list(self.metadata.all_hosts()), wait_for_all_pools)
+            try:
+                await session.open(list(self.metadata.all_hosts()), wait_for_all_pools)
+            except BaseException:
+                session.close()  # who opens it may have given up
+                raise
         return session
 
     def session_closed(self, session: SessionPools) -> None:

@@ -54,6 +54,7 @@ class Execution(Recovery):
     __slots__ = (
         "complete",
         "expires",
+        "future",
         "host",
         "link",
         "message",
@@ -65,6 +66,9 @@ class Execution(Recovery):
         "stream",
         "timeout",
     )
+
+    future: Any
+    """Of asyncio, where a task waits for it; else unset."""
 
     def __init__(
         self,
