@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Line", "lines_of", "log_lines"]
 
-SOURCE = ROOT / "packages" / "cql-driver" / "src" / "cql_driver"
+SOURCES = (
+    ROOT / "packages" / "cql-driver" / "src" / "cql_driver",
+    ROOT / "packages" / "cql-reactors" / "src" / "cql_reactors",
+)
 LEVELS = {"info": "INFO", "warning": "WARNING", "error": "ERROR", "exception": "ERROR"}
 
 
@@ -28,8 +31,9 @@ class Line(NamedTuple):
 def log_lines() -> set[Line]:
     """All lines at INFO and above."""
     found: set[Line] = set()
-    for path in sorted(SOURCE.rglob("*.py")):
-        found.update(lines_of(path))
+    for source in SOURCES:
+        for path in sorted(source.rglob("*.py")):
+            found.update(lines_of(path))
     return found
 
 

@@ -54,6 +54,7 @@ PLUGIN_PLACES = {
     ("cql_reactors.conformance", "trustme"),
     ("cql_reactors.eventletreactor", "eventlet"),
     ("cql_reactors.geventreactor", "gevent"),
+    ("cql_reactors.green", "greenlet"),
     ("cql_reactors.twistedreactor", "twisted"),
 }
 """Third-party libraries, each with the module or package that an extra of its own serves.
