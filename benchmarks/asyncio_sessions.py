@@ -157,7 +157,6 @@ async def open_session(root: str, options: dict[str, Any]) -> Session:
         return AcsyllaSession(cluster, await cluster.create_session())
     if root == "scyllapy":
         scyllapy = importlib.import_module(root)
-        logging.getLogger("scylla").setLevel(logging.ERROR)  # it warns of servers without shards
         session = scyllapy.Scylla([f"{host}:{port}" for host in contact_points])
         await session.startup()
         return ScyllapySession(session, session)
@@ -166,6 +165,7 @@ async def open_session(root: str, options: dict[str, Any]) -> Session:
         aio = importlib.import_module("cql_driver.aio")
         cluster = aio.AsyncCluster(contact_points, **given)
         return Session(cluster, await cluster.connect())
+    logging.getLogger(root).setLevel(logging.ERROR)  # it warns of a server that has no shards
     cluster = importlib.import_module(f"{root}.cluster").Cluster(contact_points, **given)
     session = await asyncio.to_thread(cluster.connect)
     session.default_timeout = TIMEOUT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from benchmarks import asyncio_costs
 from benchmarks.asyncio_costs import Cell, Contender
 from benchmarks.drivers import ASYNCIO_PEERS, Driver
 from benchmarks.request_rates import Figures
+from tests.benchmarks.test_commands import bench
 
 pytestmark = pytest.mark.once
 
@@ -71,3 +73,21 @@ def test_a_table_has_a_row_for_each_driver_and_a_column_for_each_base() -> None:
     assert "/ acsylla" in head
     assert [line.split()[0] for line in lines] == ["scylla-driver", "acsylla==1.2.0", "other"]
     assert asyncio_costs.as_json(found)[2]["rounds"][0]["cpu_us"] == 12.5
+
+
+def test_every_pattern_runs_with_our_driver_and_the_server_counts_the_same() -> None:
+    output = bench(
+        *("asyncio", "--driver", "cql-driver", "--impl", "python", "--rounds", "1"),
+        *("--least-seconds", "0", "--requests", "50", "--concurrency", "1", "8"),
+        *("--pattern", *asyncio_costs.PATTERNS, "--json", "-"),
+    )
+    found: list[dict[str, Any]] = json.loads(output[output.index("[\n") :])
+    cells = {(c["loop"], c["pattern"], c["concurrency"], c["workload"]) for c in found}
+    assert cells == {
+        (loop, pattern, concurrency, workload)
+        for loop in asyncio_costs.LOOPS
+        for pattern in asyncio_costs.PATTERNS
+        for concurrency in (1, 8)
+        for workload in ("insert", "select")
+    }
+    assert all(one["cpu_us"] > 0 for cell in found for one in cell["rounds"])
