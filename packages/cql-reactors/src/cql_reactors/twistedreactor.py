@@ -30,17 +30,29 @@ from zope.interface import implementer
 from cql_driver.errors import InvalidArgument
 from cql_driver.logs import get_logger
 from cql_driver.runtimes.system import Waker
+from cql_protocol._lazy import lazily
 from cql_protocol.errors import UnsupportedOperation
 from cql_reactors.connections import ReactorConnection
 from cql_reactors.hosted import READ, WRITE, HostedRuntime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from cql_driver.runtimes.sockets import Handler
+    from cql_reactors.deferreds import TwistedCluster, TwistedResultSet, TwistedSession
 
-__all__ = ["TwistedConnection", "TwistedRuntime"]
+__all__ = [
+    "TwistedCluster",
+    "TwistedConnection",
+    "TwistedResultSet",
+    "TwistedRuntime",
+    "TwistedSession",
+]
+
+__getattr__, __dir__ = lazily(
+    __name__, {"cql_reactors.deferreds": "TwistedCluster TwistedResultSet TwistedSession"}
+)
 
 logger = get_logger("cql_driver.runtime")
 
@@ -80,6 +92,8 @@ class TwistedRuntime(HostedRuntime):
         self._soon: Any = None
         self._delayed: Any = None
         self._sentinel: _Sentinel | None = None
+        self.at_end: Callable[[], object] | None = None
+        """Called when the reactor stops for good, before the runtime ends."""
 
     # --- the loop ------------------------------------------------------------------------------
 
@@ -169,7 +183,11 @@ class TwistedRuntime(HostedRuntime):
     def reactor_ended(self) -> None:
         """End with the reactor, which stops for good."""
         self._sentinel = None
-        self._shut()
+        try:
+            if self.at_end is not None:
+                self.at_end()
+        finally:
+            self._shut()
 
     def after_fork(self) -> None:
         """Let go, in a forked child; the reactor, whose poller is the parent's too, is not told."""
@@ -311,6 +329,12 @@ def _come_in_time(ref: weakref.ref[TwistedRuntime]) -> None:
 
 
 # --- the reactor of the process ------------------------------------------------------------------
+
+
+def in_reactor_thread() -> bool:
+    """Say whether this thread is the reactor's, or may become so as long as nobody runs it."""
+    return threadable.ioThread in (None, get_ident())
+
 
 _guard = threading.Lock()
 _lost = False  # this is a forked child, and the reactor runs in a thread of its parent

@@ -1,0 +1,88 @@
+"""How Deferreds come of procedures and executions.
+
+A Deferred calls its callbacks at once, so it is fired at the end of a turn of the runtime and
+never in the middle of things; by a runtime that has ended, which has no more turns, at once.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
+
+from cql_driver.core.procedures import spawn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from cql_driver.core.execution import Execution
+    from cql_driver.core.pending import Pending
+    from cql_driver.runtimes.guest import GuestRuntime
+
+__all__ = ["deferred_of", "soon", "wait_for"]
+
+
+def soon(runtime: GuestRuntime, function: Callable[..., object], *args: Any) -> None:
+    """Call the function at the end of this turn of the runtime, or of the next."""
+    if runtime.ended:
+        function(*args)
+    else:
+        runtime.call_user(function, *args)
+
+
+def deferred_of(
+    runtime: GuestRuntime,
+    coroutine: Coroutine[Any, Any, Any],
+    undo: Callable[[Any], object] | None = None,
+) -> Deferred[Any]:
+    """Run a procedure and return its outcome; to cancel the Deferred is to cancel the procedure.
+
+    `undo` gets a result that comes too late for a Deferred that was cancelled.
+    """
+    procedure = spawn(runtime, coroutine)
+    if procedure.done:
+        error = procedure.error
+        return fail(Failure(error)) if error is not None else succeed(procedure.value)
+    deferred: Deferred[Any] = Deferred(lambda _: procedure.cancel())
+    procedure.add_done_callback(partial(_settled, runtime, deferred, undo))
+    return deferred
+
+
+def _settled(
+    runtime: GuestRuntime,
+    deferred: Deferred[Any],
+    undo: Callable[[Any], object] | None,
+    pending: Pending[Any],
+) -> None:
+    soon(runtime, _fire, deferred, undo, pending)
+
+
+def _fire(
+    deferred: Deferred[Any], undo: Callable[[Any], object] | None, pending: Pending[Any]
+) -> None:
+    if deferred.called:  # it was cancelled
+        if undo is not None and pending.error is None:
+            undo(pending.value)
+    elif pending.error is not None:
+        deferred.errback(Failure(pending.error))
+    else:
+        deferred.callback(pending.value)
+
+
+async def wait_for(runtime: GuestRuntime, execution: Execution) -> None:
+    """Wait, in code of Twisted's, until an execution is done, which may have been started by now.
+
+    To cancel the wait is to cancel the execution.
+    """
+    if execution.done:
+        return
+    deferred: Deferred[None] = Deferred(lambda _: execution.cancel())
+
+    def finish() -> None:
+        if not deferred.called:
+            deferred.callback(None)
+
+    execution.complete = lambda _: soon(runtime, finish)
+    await deferred
