@@ -130,9 +130,11 @@ class GuestRuntime(StreamRuntime):
                 self._run_users()
         finally:
             self._woken = False
-            if self._ready or (self._users and not self._in_user):
+            if self.ended:
+                pass
+            elif self._ready or (self._users and not self._in_user):
                 self._ask_for_a_turn()
-            elif not self.ended:
+            else:
                 self._set_alarm()
 
     def _set_alarm(self) -> None:
@@ -159,10 +161,11 @@ class GuestRuntime(StreamRuntime):
 
     def _run_users(self) -> None:
         self._in_user = True
+        count = len(self._users)
         try:
-            for _ in range(len(self._users)):
-                if not self._users:
-                    return
+            # One of them may end the loop: then there is no other turn for what is left.
+            while self._users and (count > 0 or self.ended):
+                count -= 1
                 function, args = self._users.popleft()
                 try:
                     function(*args)
@@ -270,7 +273,8 @@ class GuestRuntime(StreamRuntime):
     def _drop_everything(self) -> None:
         self._timers.clear()
         self._ready.clear()
-        self._users.clear()
+        if self.forked or not self._in_user:
+            self._users.clear()
         self.drop_streams()
         for waitable in tuple(self._waiting.values()):
             if waitable.waiter is not None:
