@@ -1,6 +1,6 @@
-"""The home of the event loops that cql-driver can run on besides its own, as plugins.
+"""Event loops that cql-driver can run on besides its own, each a module named as its reactor.
 
-This release holds none yet: the package reserves the place and carries its version.
+Nothing here need be imported: `Cluster(reactor="gevent")` finds them by their names.
 """
 
 from __future__ import annotations
