@@ -1,7 +1,7 @@
 """Builds the distributions of this tree and installs them into environments of their own.
 
-Nothing here asks an index: wheels are built by the hatchling of this environment and installed
-from the folder they lie in.
+Wheels are built by the hatchling of this environment and installed from the folder they lie in.
+The index that pip is set up for is asked by `Workshop.fetched` alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import tarfile
 import zipfile
 from functools import cached_property
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,17 @@ STALE = {
 """Files that other builds leave beside the sources, and that no archive may carry."""
 
 
-def run(*command: str | Path, cwd: Path | None = None) -> str:
-    """Run a command without this environment's settings and return what it prints."""
-    ours = ("CQL_PROTOCOL_IMPL", "PIP_", "PYTHON", "UV_", "VIRTUAL_ENV")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
-    environment["PIP_CONFIG_FILE"] = os.devnull
+def run(*command: str | Path, cwd: Path | None = None, pip_settings: bool = False) -> str:
+    """Run a command without this environment's settings and return what it prints.
+
+    Those of pip are kept with `pip_settings`.
+    """
+    ours = ["CQL_", "PYTHON", "UV_", "VIRTUAL_ENV", *(() if pip_settings else ("PIP_",))]
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(tuple(ours))
+    }
+    if not pip_settings:
+        environment["PIP_CONFIG_FILE"] = os.devnull
     environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     done = subprocess.run(
         [str(word) for word in command],
@@ -129,6 +136,19 @@ class Workshop:
             opened.extractall(target, **safely)
         return target / archive.name.removesuffix(".tar.gz")
 
+    def fetched(self, extra: str) -> Path:
+        """Return a folder with cql-driver and all that an extra of it asks for, as wheels.
+
+        Those of others come from the index that pip is set up for.
+        """
+        folder = self.folder / "fetched" / extra
+        if not folder.exists():
+            wanted = f"{self.wheel('cql-driver')}[{extra}]"
+            where = ("--find-links", self.dist, "--dest", folder, "--only-binary", ":all:")
+            command = (self._installer, "-m", "pip", "download", "--quiet", *where, wanted)
+            run(*command, pip_settings=True)
+        return folder
+
     @cached_property
     def _installer(self) -> Path:
         """The one environment that has pip, which takes seconds to make."""
@@ -140,6 +160,17 @@ class Workshop:
         """Return a new environment in which nothing is installed."""
         self._environments += 1
         return Environment(self.folder / f"environment-{self._environments}", self._installer)
+
+
+def load_hatch_build() -> Any:
+    """Return the build script of cql-speedups as a module."""
+    path = ROOT / "packages" / "cql-speedups" / "hatch_build.py"
+    spec = spec_from_file_location("cql_speedups_hatch_build", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _copy_tree(target: Path) -> None:
