@@ -52,10 +52,12 @@ PLUGIN_PLACES = {
     ("cql_reactors.asyncorereactor", "asyncore"),
     ("cql_reactors.conformance", "pytest"),
     ("cql_reactors.conformance", "trustme"),
+    ("cql_reactors.deferreds", "twisted"),
     ("cql_reactors.eventletreactor", "eventlet"),
     ("cql_reactors.geventreactor", "gevent"),
     ("cql_reactors.green", "greenlet"),
     ("cql_reactors.twistedreactor", "twisted"),
+    ("cql_reactors.twistedreactor", "zope"),
 }
 """Third-party libraries, each with the module or package that an extra of its own serves.
 
@@ -163,7 +165,7 @@ def test_cql_protocol_scans_metadata_only_when_asked() -> None:
 
 @pytest.mark.parametrize("distribution", IMPORT_NAMES)
 def test_third_party_libraries_stay_in_the_plugins_of_extras(distribution: str) -> None:
-    ours = set(IMPORT_NAMES.values()) | set(sys.stdlib_module_names) | {"cpython", "libc"}
+    ours = set(IMPORT_NAMES.values()) | set(sys.stdlib_module_names) | {"cpython", "cython", "libc"}
     wrong = [
         str(found)
         for found in imports_of(distribution)
