@@ -71,6 +71,25 @@ def test_who_binds_on_the_loop_does_not_wait() -> None:
         assert texts == ["INSERT INTO t (k, v) VALUES (?, ?)"]
 
 
+def test_rows_that_are_asked_for_on_the_loop_are_read_by_what_the_table_is_now() -> None:
+    with Simulation(1, nodes=1, versions=(3, 4)) as sim:
+        session = sim.connect("ks")
+        select = session.prepare("SELECT * FROM t WHERE k = ?")
+        session.execute("INSERT INTO t (k, v) VALUES (1, 'x')")
+        other_session(sim).execute("ALTER TABLE t ADD a int")
+        # Another client makes the node know the statement by its new columns.
+        other_session(sim).prepare("SELECT * FROM t WHERE k = ?")
+        sim.run(0.1)
+        found: list[Any] = []
+        for _ in range(3):
+            trigger = session.execute_async("SELECT * FROM t WHERE k = 2")
+            trigger.add_callback(
+                lambda _: session.execute_async(select, (1,)).add_callback(found.extend)
+            )
+        sim.run(1)
+        assert [row._asdict() for row in found] == [{"k": 1, "a": None, "v": "x"}] * 3
+
+
 def test_statements_are_prepared_anew_while_the_control_connection_is_away() -> None:
     with Simulation(1, nodes=1, versions=(3, 4)) as sim:
         session = sim.connect("ks")

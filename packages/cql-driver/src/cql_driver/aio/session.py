@@ -99,8 +99,7 @@ class AsyncSession(SessionBase):
 
         Example::
 
-            result = await session.execute("SELECT name FROM users WHERE id = ?", (user_id,))
-            row = result.one()
+            found = await session.execute("SELECT name FROM users WHERE id = ?", (user_id,))
         """
         if _get_running_loop() is not self._loop:
             raise self._refusal()

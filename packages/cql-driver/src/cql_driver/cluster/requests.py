@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from cql_driver.cluster.profiles import NOT_SET, checked_timeout
 from cql_driver.cluster.values import checked_host
 from cql_driver.core.execution import Execution
-from cql_driver.core.procedures import spawn
+from cql_driver.core.procedures import gather, spawn
 from cql_driver.core.settings import ticks
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.query import (
@@ -20,6 +22,7 @@ from cql_driver.query import (
 from cql_driver.query.checks import check_custom_payload
 from cql_driver.query.markers import marker_style
 from cql_driver.query.messages import BoundExecute
+from cql_driver.query.prepared import PreparedState
 from cql_protocol.errors import ProtocolViolation
 from cql_protocol.messages import RawRows
 from cql_protocol.rows import RowDecoder
@@ -71,6 +74,8 @@ class RequestFactory:
         texts = None
         if kind is PreparedStatement:
             statement: Statement = query.bind(parameters)
+            if query.state.renew is not None:  # that goes on, or failed
+                texts = self._renewing(query.state)
         elif kind is BoundStatement and parameters is None:
             statement = query
         else:
@@ -88,13 +93,7 @@ class RequestFactory:
             self.encode(execution, paging_state)
             start: Callable[[], object] = execution.start
         else:
-
-            def start() -> object:
-                return spawn(
-                    pools.engine.runtime,
-                    self._prepare_and_start(execution, texts, parameters, paging_state),
-                )
-
+            start = partial(self._prepare, execution, texts, parameters, paging_state)
         payload = statement.custom_payload
         if (
             custom_payload is not None
@@ -107,6 +106,10 @@ class RequestFactory:
         if pools.engine.watched:
             execution.observe()
         return execution, start
+
+    def _renewing(self, state: PreparedState) -> PreparedState | None:
+        """Return the statement if it is being prepared anew: what is bound is bound again then."""
+        return state if state in self.session.pools.engine.preparer.renewing else None
 
     def encode(self, execution: Execution, paging_state: bytes | None) -> None:
         """Give the execution its message."""
@@ -182,6 +185,10 @@ class RequestFactory:
                 setattr(bound, name, value)
         return bound
 
+    def _prepare(self, execution: Execution, *what: Any) -> None:
+        runtime = execution.session.engine.runtime
+        spawn(runtime, self._prepare_and_start(execution, *what))
+
     async def _prepare_and_start(
         self, execution: Execution, texts: Any, parameters: Any, paging_state: bytes | None
     ) -> None:
@@ -189,7 +196,11 @@ class RequestFactory:
         # Its own time-out ends the execution; the PREPARE may be of use to others even then.
         execution.arm()
         try:
-            if isinstance(texts, BatchStatement):
+            if isinstance(texts, PreparedState):
+                going_on = session.pools.engine.preparer.renewing.get(texts)
+                await gather([] if going_on is None else [going_on])
+                execution.statement = execution.statement.prepared_statement.bind(parameters)
+            elif isinstance(texts, BatchStatement):
                 for index, text, keyspace in texts.entries_to_prepare():
                     prepared = await session.prepare_on_loop(text, keyspace, None)
                     texts.prepared_as(index, prepared)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 from cql_driver.core.decide import OF_THE_HOST
 from cql_driver.core.pending import Pending
-from cql_driver.core.procedures import gather, sleep, spawn, within
+from cql_driver.core.procedures import Procedure, gather, sleep, spawn, within
 from cql_driver.core.settings import TICK
 from cql_driver.errors import (
     ConnectionShutdown,
@@ -92,7 +92,7 @@ class Preparer:
     Two callers that prepare the same text at the same time share one PREPARE.
     """
 
-    __slots__ = ("_hosts", "_running", "cache", "engine")
+    __slots__ = ("_hosts", "_running", "cache", "engine", "renewing")
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -100,6 +100,8 @@ class Preparer:
         self._running: dict[Key, list[Pending[PreparedState | None]]] = {}
         self._hosts: dict[int, set[bytes]] = {}
         """Ids that each host has been given since it last came up, by `Host.key`."""
+        self.renewing: dict[PreparedState, Pending[None]] = {}
+        """What is being prepared anew while others go on."""
 
     async def prepare(
         self,
@@ -308,13 +310,14 @@ class Preparer:
                 state.renew = self._renew
 
     def _renew(self, state: PreparedState) -> None:
-        """Prepare anew, for a thread of a user that waits; on the loop others go on meanwhile."""
+        """Prepare anew, for a thread of a user that waits; on the loop requests wait for it."""
         runtime = self.engine.runtime
         if self.engine.closed is not None:
             return
         if runtime.in_loop():
             state.renew = _being_renewed
-            spawn(runtime, self._anew(state))
+            procedure = self.renewing[state] = Procedure(runtime, self._anew(state))
+            procedure.start()
         else:
             runtime.run(self._anew(state))
 
@@ -325,6 +328,7 @@ class Preparer:
         except DriverException as exc:
             log.debug("preparing %r anew failed: %s", state.query, exc)
         finally:
+            self.renewing.pop(state, None)
             if state.renew is not None:
                 state.renew = self._renew
 
