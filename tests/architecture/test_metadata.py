@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import re
 import tomllib
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
 from cql_driver.auth import AUTHENTICATORS
 from cql_driver.runtimes import REACTORS
+from cql_protocol.errors import PluginError
 from cql_protocol.registry import CODECS, COMPRESSORS, Registry
 from tests.architecture.source import IMPORT_NAMES, ROOT, imports_of, modules, pyproject
 
@@ -128,9 +129,12 @@ def test_known_names_are_the_declared_entry_points(group: str) -> None:
 
 @pytest.mark.parametrize("group", REGISTRIES)
 def test_every_entry_point_leads_to_something(group: str) -> None:
-    for name, target in REGISTRIES[group].known.items():
-        if find_spec(target.partition(":")[0]) is not None:  # the module is there already
+    for name in REGISTRIES[group].known:
+        try:
             assert REGISTRIES[group].load(name) is not None
+        except PluginError as exc:
+            if os.environ.get("CI") or "built without libev" not in str(exc):
+                raise
 
 
 @pytest.mark.parametrize("group", REGISTRIES)
