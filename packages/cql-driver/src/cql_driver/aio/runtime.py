@@ -115,6 +115,7 @@ class LoopRuntime(GuestRuntime):
     def forget_streams(self) -> None:
         """Close all sockets and call nobody: they belong to a parent process."""
         _inherited.append((self.loop, self.held, self._timer))
+        self._thread_id = 0  # the loop stays behind, though the thread has its number
         super().forget_streams()
 
     async def wait_closed(self) -> None:

@@ -205,7 +205,8 @@ class LoopTransport:
     def drained(self) -> None:
         """Tell the protocol that little is unsent, or close."""
         if self.closing:
-            self._close_if_empty()
+            # Not here: the loop would call for the end a second time once this returns.
+            self._runtime.call_soon(self._close_if_empty)
         elif self.protocol is not None:
             self.protocol.resume_writing()
 
