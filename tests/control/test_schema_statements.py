@@ -71,23 +71,27 @@ def test_who_binds_on_the_loop_does_not_wait() -> None:
         assert texts == ["INSERT INTO t (k, v) VALUES (?, ?)"]
 
 
-def test_rows_that_are_asked_for_on_the_loop_are_read_by_what_the_table_is_now() -> None:
-    with Simulation(1, nodes=1, versions=(3, 4)) as sim:
+def test_values_that_are_given_on_the_loop_are_bound_by_what_the_table_is_now() -> None:
+    with Simulation(1, nodes=1) as sim:
         session = sim.connect("ks")
-        select = session.prepare("SELECT * FROM t WHERE k = ?")
-        session.execute("INSERT INTO t (k, v) VALUES (1, 'x')")
-        other_session(sim).execute("ALTER TABLE t ADD a int")
-        # Another client makes the node know the statement by its new columns.
-        other_session(sim).prepare("SELECT * FROM t WHERE k = ?")
+        insert = session.prepare("INSERT INTO t (k, v) VALUES (?, ?)")
+        other_session(sim).execute("DROP TABLE t")
+        other_session(sim).execute("CREATE TABLE t (k int PRIMARY KEY, v int)")
         sim.run(0.1)
-        found: list[Any] = []
-        for _ in range(3):
-            trigger = session.execute_async("SELECT * FROM t WHERE k = 2")
-            trigger.add_callback(
-                lambda _: session.execute_async(select, (1,)).add_callback(found.extend)
-            )
+        texts = prepares(sim)
+        errors: list[Any] = []
+
+        def go_on(_: Any) -> None:
+            for key in range(3):
+                session.execute_async(insert, (key, 7)).add_errback(errors.append)
+            session.execute_async(insert, (3, "x")).add_errback(errors.append)
+
+        session.execute_async("SELECT * FROM t").add_callback(go_on)
         sim.run(1)
-        assert [row._asdict() for row in found] == [{"k": 1, "a": None, "v": "x"}] * 3
+        assert [type(error) for error in errors] == [InvalidValueType]
+        rows = session.execute("SELECT k, v FROM t")
+        assert sorted(rows) == [(key, 7) for key in range(3)]
+        assert texts == ["INSERT INTO t (k, v) VALUES (?, ?)"]
 
 
 def test_statements_are_prepared_anew_while_the_control_connection_is_away() -> None:

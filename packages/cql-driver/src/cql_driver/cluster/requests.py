@@ -22,7 +22,6 @@ from cql_driver.query import (
 from cql_driver.query.checks import check_custom_payload
 from cql_driver.query.markers import marker_style
 from cql_driver.query.messages import BoundExecute
-from cql_driver.query.prepared import PreparedState
 from cql_protocol.errors import ProtocolViolation
 from cql_protocol.messages import RawRows
 from cql_protocol.rows import RowDecoder
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from cql_driver.cluster.session_base import SessionBase
     from cql_driver.core.execution import Execution
     from cql_driver.pools.host import Host
+    from cql_driver.query.prepared import PreparedState
     from cql_protocol.messages import ColumnSpec
     from cql_protocol.types import ReadOptions
 
@@ -73,9 +73,11 @@ class RequestFactory:
         kind = query.__class__
         texts = None
         if kind is PreparedStatement:
-            statement: Statement = query.bind(parameters)
-            if query.state.renew is not None:  # that goes on, or failed
-                texts = self._renewing(query.state)
+            if query.state.renew is not None and self._is_being_renewed(query.state):
+                statement: Statement = BoundStatement(query)
+                texts = query
+            else:
+                statement = query.bind(parameters)
         elif kind is BoundStatement and parameters is None:
             statement = query
         else:
@@ -107,9 +109,12 @@ class RequestFactory:
             execution.observe()
         return execution, start
 
-    def _renewing(self, state: PreparedState) -> PreparedState | None:
-        """Return the statement if it is being prepared anew: what is bound is bound again then."""
-        return state if state in self.session.pools.engine.preparer.renewing else None
+    def _is_being_renewed(self, state: PreparedState) -> bool:
+        """Say whether values cannot be bound yet, since the statement is being prepared anew."""
+        engine = self.session.pools.engine
+        if engine.runtime.in_loop() and state.renew is not None:
+            state.renew(state)
+        return state in engine.preparer.renewing
 
     def encode(self, execution: Execution, paging_state: bytes | None) -> None:
         """Give the execution its message."""
@@ -196,10 +201,10 @@ class RequestFactory:
         # Its own time-out ends the execution; the PREPARE may be of use to others even then.
         execution.arm()
         try:
-            if isinstance(texts, PreparedState):
-                going_on = session.pools.engine.preparer.renewing.get(texts)
-                await gather([] if going_on is None else [going_on])
-                execution.statement = execution.statement.prepared_statement.bind(parameters)
+            if isinstance(texts, PreparedStatement):
+                renewing = session.pools.engine.preparer.renewing.get(texts.state)
+                await gather([] if renewing is None else [renewing])
+                execution.statement = texts.bind(parameters)
             elif isinstance(texts, BatchStatement):
                 for index, text, keyspace in texts.entries_to_prepare():
                     prepared = await session.prepare_on_loop(text, keyspace, None)
