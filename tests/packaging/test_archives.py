@@ -23,8 +23,8 @@ LARGEST_WHEEL = 150_000
 LARGEST_DRIVER = 480_000
 """The wheels of cql-protocol and cql-driver together: what a function in a cloud has to carry.
 
-It was 400,000 before the schema, sick nodes and host life, and 440,000 before asyncio; the next raise
-needs as good a reason.
+It was 400,000 before the schema, sick nodes and host life, and 440,000 before asyncio; the next
+raise needs as good a reason.
 """
 
 
