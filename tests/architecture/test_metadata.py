@@ -15,6 +15,7 @@ from cql_driver.auth import AUTHENTICATORS
 from cql_driver.runtimes import REACTORS
 from cql_protocol.errors import PluginError
 from cql_protocol.registry import CODECS, COMPRESSORS, Registry
+from cql_reactors.connections import ReactorConnection
 from tests.architecture.source import IMPORT_NAMES, ROOT, imports_of, modules, pyproject
 
 REGISTRIES: dict[str, Registry] = {
@@ -135,6 +136,22 @@ def test_every_entry_point_leads_to_something(group: str) -> None:
         except PluginError as exc:
             if os.environ.get("CI") or "built without libev" not in str(exc):
                 raise
+
+
+@pytest.mark.parametrize("name", sorted(REACTORS.known.keys() - {"selector"}))
+def test_every_reactor_has_a_module_with_its_name_and_a_connection_class(name: str) -> None:
+    target = REACTORS.known[name]
+    assert target == f"cql_reactors.{name}reactor:{name.title()}Runtime"
+    try:
+        module = importlib.import_module(target.partition(":")[0])
+    except ImportError as exc:
+        if os.environ.get("CI") or "built without libev" not in str(exc):
+            raise
+        pytest.skip(str(exc))
+    connection = getattr(module, f"{name.title()}Connection")
+    assert issubclass(connection, ReactorConnection)
+    assert connection.reactor == name
+    assert REACTORS.load(name).name == name
 
 
 @pytest.mark.parametrize("group", REGISTRIES)

@@ -119,6 +119,16 @@ def test_a_library_of_another_version_is_told_with_the_extra(
     assert text.endswith(": pip install 'cql-fakes[older]'")
 
 
+def test_what_no_installation_mends_is_told_without_one(
+    installed: _Installed, plugins: Any
+) -> None:
+    plugins("fake_failing", "raise DeprecationWarning('old')")
+    registry = _registry({"failing": "fake_failing:thing"}, failing="cql-fakes[failing]")
+    with pytest.raises(PluginError) as caught:
+        registry.load("failing")
+    assert str(caught.value).endswith(" cannot be loaded: DeprecationWarning: old")
+
+
 def test_a_plugin_that_knows_what_to_install_says_so_itself(
     installed: _Installed, plugins: Any
 ) -> None:

@@ -114,7 +114,7 @@ class Registry:
 
     def _reason(self, name: str, target: str, exc: Exception) -> str:
         """Return why a plugin cannot be had, and what to install where that is known."""
-        cure = self.extras.get(name)
+        cure = self.extras.get(name) if isinstance(exc, ImportError) else None
         missing = exc.name if isinstance(exc, ModuleNotFoundError) else None
         if cure and missing and "." not in missing:
             return f"{self.kind} {name!r} needs {missing}: pip install {cure!r}"
