@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cql_driver.runtimes import REACTORS
 from cql_driver.runtimes.selector import SelectorRuntime
 from cql_driver.runtimes.system import READ
+from cql_protocol.errors import PluginError
+from cql_protocol.registry import Registry
 from cql_reactors.conformance import ReactorConformance
 from tests.reactors.harness import reactor
 from tests.runtimes.test_leader import (  # noqa: F401 - fixtures, and tests that run here too
@@ -94,3 +99,24 @@ def test_a_poller_is_for_one_thread_at_a_time() -> None:
     assert heard == [[]]
     ours.close()
     theirs.close()
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("cql_speedups", "reactor 'libev' needs cql_speedups: pip install 'cql-driver[libev]'"),
+        ("cql_speedups.libev", "built without libev: install libev's headers (Debian: libev-dev"),
+    ],
+)
+def test_what_is_missing_is_said(missing: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hidden:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == missing:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    for module in ("cql_reactors.libevreactor", "cql_speedups.libev", "cql_speedups"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Hidden(), *sys.meta_path])
+    registry = Registry(REACTORS.group, REACTORS.kind, REACTORS.known, REACTORS.extras)
+    with pytest.raises(PluginError, match=re.escape(said)):
+        registry.load("libev")

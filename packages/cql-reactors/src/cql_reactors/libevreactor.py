@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 try:
     from cql_speedups.libev import LibevPoller
 except ModuleNotFoundError as exc:
+    if exc.name != "cql_speedups.libev":
+        raise
     raise ImportError(
-        "cql-speedups is not installed"
-        if exc.name == "cql_speedups"
-        else "cql-speedups was built without libev: install libev's headers (Debian: libev-dev, "
+        "cql-speedups was built without libev: install libev's headers (Debian: libev-dev, "
         "Fedora: libev-devel, macOS: brew install libev) and build cql-speedups anew: pip install "
         "--force-reinstall --no-deps --no-cache-dir --no-binary cql-speedups cql-speedups",
         name=exc.name,
