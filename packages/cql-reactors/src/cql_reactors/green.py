@@ -285,6 +285,8 @@ class GreenRuntime(HostedRuntime):
     """
 
     framework = "?"
+    crowded = True
+    hint = "spawn a greenlet for it, or use a call that does not wait"
 
     def __init__(self, *, background_thread: bool = True) -> None:
         super().__init__(background_thread=background_thread)

@@ -6,6 +6,7 @@ from cql_driver.cluster.base import ClusterBase
 from cql_driver.cluster.schema import in_background
 from cql_driver.cluster.session import Session
 from cql_driver.cluster.values import checked_name
+from cql_driver.core.pending import Waitable
 from cql_driver.errors import SessionShutdown
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from cql_driver.cluster.profiles import ExecutionProfile
     from cql_driver.core.engine import Engine
+    from cql_driver.core.runtime import Runtime
     from cql_driver.core.sessions import SessionPools
 
 __all__ = ["Cluster"]
@@ -36,6 +38,8 @@ class Cluster(ClusterBase):
     """
 
     sessions: weakref.WeakSet[Session]
+
+    _opened: Waitable
 
     def __enter__(self) -> Cluster:
         return self
@@ -63,6 +67,7 @@ class Cluster(ClusterBase):
             return session
 
     def _connected_engine(self) -> Engine:
+        self._wait_for_another()
         self._check_open()
         if self._engine is not None:
             return self._engine
@@ -71,18 +76,35 @@ class Cluster(ClusterBase):
 
         runtime = self._given_runtime or make_runtime(self.chosen_reactor(), self.background_thread)
         runtime.start()
+        self._opened = Waitable()
         try:
-            engine = self._new_engine(runtime)
-            # Policies ask the cluster for its metadata; it must not live by them alone.
-            runtime.run(engine.connect(self))
+            engine = self._open_engine(runtime)
+            if runtime.crowded:
+                self._check_open()  # the lock has let `shutdown` in
         except BaseException:
             if runtime is not self._given_runtime:
                 runtime.stop()
             raise
-        finally:
-            self._connecting = None
         self._engine_connected(engine)
         return engine
+
+    def _open_engine(self, runtime: Runtime) -> Engine:
+        try:
+            engine = self._new_engine(runtime)
+            # Policies ask the cluster for its metadata; it must not live by them alone.
+            runtime.run(engine.connect(self))
+            return engine
+        finally:
+            self._connecting = None
+            self._opened.finish()
+
+    def _wait_for_another(self) -> None:
+        """Wait while another greenlet of this thread connects, whom the lock does not keep out."""
+        while (connecting := self._connecting) is not None and connecting.runtime.crowded:
+            try:
+                connecting.runtime.wait(self._opened)
+            except SessionShutdown:
+                pass  # the other one has failed, and the next one tries
 
     # --- the end -----------------------------------------------------------------------------
 
@@ -107,8 +129,6 @@ class Cluster(ClusterBase):
 
     def on_loop(self, engine: Engine, function: Callable[[], object]) -> None:
         """Call a function on the engine's loop, and wait until it has run."""
-        from cql_driver.core.pending import Waitable
-
         done = Waitable()
 
         def call() -> None:
@@ -131,7 +151,11 @@ class Cluster(ClusterBase):
                 if session.is_shutdown or self.is_shutdown:
                     raise SessionShutdown("the session is shut down: make a new one")
                 engine = self._connected_engine()
-                session._pools = engine.runtime.run(engine.open_session(session._keyspace))
+                pools = engine.runtime.run(engine.open_session(session._keyspace))
+                if session._pools is None:
+                    session._pools = pools
+                else:  # another greenlet of this thread was faster
+                    self.on_loop(engine, pools.close)
             return session._pools
 
     # --- profiles, listeners, types --------------------------------------------------------------

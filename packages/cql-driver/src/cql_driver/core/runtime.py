@@ -97,6 +97,10 @@ class Runtime:
     reentrant = False
     """Whether a thread that holds the loop may wait for something nevertheless."""
 
+    crowded = False
+    """Whether several callers of one thread may wait at the same time, as greenlets do: a lock of
+    threads does not keep them apart."""
+
     hint = "make it in another thread, or use a call that does not wait"
     """What to do instead of waiting on the loop for the loop, for the error's message."""
 
