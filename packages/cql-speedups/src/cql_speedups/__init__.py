@@ -1,12 +1,15 @@
 """Compiled twins of functions of cql_protocol, chosen by it when this package is installed.
 
-Each module here is named after a module of `cql_protocol`, and each function in it after the one it
+Each module here but `libev` is named after a module of `cql_protocol`, and each function in it after the one it
 replaces: same name, same arguments, same results, same errors. Nobody but `cql_protocol` needs to
 import this package, and it does so only when both have the same version::
 
     >>> import cql_speedups.murmur3
     >>> cql_speedups.murmur3.murmur3(b"123")
     -7468325962851647638
+
+`cql_speedups.libev` is what the reactor `libev` of cql-reactors sleeps in. It is there only where
+libev's header was when this package was built, and nobody else imports it.
 """
 
 from __future__ import annotations
