@@ -180,16 +180,63 @@ def test_twisted_is_loaded_only_when_it_is_chosen(twisted: Environment, server: 
 
 # --- third parties ---------------------------------------------------------------------------
 
-LOOP = '''
+LOOP = """
 import select
-from cql_driver.runtimes.selector import SelectorRuntime
+from threading import Thread, get_ident
+from cql_driver.runtimes.system import Waker
+from cql_reactors.hosted import READ, WRITE, HostedRuntime
 
-class Poller:
-    """Watches descriptors by poll()."""
-
-class AcmeRuntime(SelectorRuntime):
+class AcmeRuntime(HostedRuntime):
     name = "acme"
-'''
+
+    def open(self):
+        self._poll, self._waker, self._handlers = select.poll(), Waker(), {}
+        self._poll.register(self._waker.fd, select.POLLIN)
+        self._when = None
+        self._over = False
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def in_loop(self):
+        return get_ident() == self._thread.ident
+
+    def wake(self):
+        self._waker.ring()
+
+    def alarm(self, when):
+        self._when = when
+
+    def watch(self, fd, handler, before, events):
+        if not events:
+            self._poll.unregister(fd)
+            del self._handlers[fd]
+            return
+        self._handlers[fd] = handler
+        wanted = (select.POLLIN if events & READ else 0) | (select.POLLOUT if events & WRITE else 0)
+        self._poll.register(fd, wanted)
+
+    def shut(self):
+        self._over = True
+
+    def join(self):
+        self._thread.join()
+        self._waker.close()
+
+    def _run(self):
+        while not self._over:
+            left = None if self._when is None else max(0.0, self._when - self.now()) * 1000
+            for fd, found in self._poll.poll(left):
+                handler = self._handlers.get(fd)
+                if handler is None:
+                    self._waker.on_readable()
+                else:
+                    mask = READ if found & ~select.POLLOUT else 0
+                    self.ready(handler, mask | (WRITE if found & ~select.POLLIN else 0))
+            self.turn()
+
+class AcmeConnection:
+    reactor = "acme"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +263,8 @@ def test_a_reactor_of_a_third_party_serves_a_session(
     plugins: Environment, server: NullServer
 ) -> None:
     found = _ask(plugins, server, "reactor='acme'")
-    assert found["runtime"] == "AcmeRuntime"
+    by_class = "connection_class=AcmeConnection", "from acme_loop import AcmeConnection"
+    assert _ask(plugins, server, *by_class)["runtime"] == found["runtime"] == "AcmeRuntime"
     assert "acme_loop" in found["loaded"]
     others = {"acme_first", "acme_second", "acme_needy", "acme_strange", "acme_intruder"}
     assert (others | FRAMEWORKS) & set(found["loaded"]) == set()
