@@ -433,7 +433,7 @@ class Attempt:
             self._retry.cancel()
         if pending.error is not None:
             if self._transport is not None:
-                self._transport.abort()
+                self._transport.fail(pending.error)
             elif self._sock is not None:
                 self._watch(0)
                 self.forget()

@@ -44,6 +44,7 @@ class TlsStream:
         "_runtime",
         "_server_hostname",
         "_tls",
+        "_writing",
     )
 
     def __init__(
@@ -72,6 +73,7 @@ class TlsStream:
         self._made = False
         self._paused = False
         self._closing = False
+        self._writing = False  # the backlog, while the stream below may tell the protocol to pause
         self._awaits_session = True
         self._reason: BaseException | None = None
 
@@ -222,6 +224,9 @@ class TlsStream:
 
     def _write_backlog(self) -> None:
         backlog = self._backlog
+        if self._writing:
+            return
+        self._writing = True
         try:
             while backlog:
                 sent = self._object.write(backlog[0][:_WRITE])
@@ -233,6 +238,10 @@ class TlsStream:
             self._flush()
         except ssl.SSLError as exc:
             self._fail(exc)
+        finally:
+            self._writing = False
+        if self._closing:
+            self._finish()
 
     def _flush(self) -> None:
         data = self._outgoing.read()
@@ -244,6 +253,11 @@ class TlsStream:
         if self._closing:
             return
         self._closing = True
+        if not self._writing:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Say goodbye; nothing of it reaches a peer when `abort` was called meanwhile."""
         if self._made:
             if self._awaits_session:
                 self._keep_session()
@@ -257,6 +271,7 @@ class TlsStream:
     def abort(self) -> None:
         """End the stream at once."""
         self._closing = True
+        self._backlog.clear()
         self._below.abort()
 
     def pause_reading(self) -> None:
@@ -268,17 +283,22 @@ class TlsStream:
         """Call `data_received` again."""
         if self._paused:
             self._paused = False
-            self._below.resume_reading()
             self._runtime.call_soon(self._read_on)
 
     def _read_on(self) -> None:
-        """Hand on what was decrypted only in part when reading was paused."""
+        """Hand on what was decrypted only in part when reading was paused.
+
+        Only then is more read: else who pauses after each piece would have all of it here, and
+        lose it with the end of the stream below.
+        """
         if not self._made or self._closing or self._paused:
             return
         try:
             self._read()
         except Exception as exc:  # noqa: BLE001 - a stream that is not understood is over
             self._fail(exc)
+        if not self._paused and not self._closing:
+            self._below.resume_reading()
 
     def local_address(self) -> Address | None:
         """Return this side's address."""

@@ -9,9 +9,10 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from cql_reactors.conformance import program
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from cql_driver.core.runtime import Runtime
 
@@ -33,24 +34,13 @@ def main() -> int:
     ours, theirs = parser.parse_known_args()
     try:
         if ours.patch is not None:
-            patch(ours.patch)
+            program.patch(ours.patch)
         make = find(ours.reactor)
         import_module("cql_reactors.conformance.kit")  # says what is missing
         from cql_reactors.conformance import plugin
     except Exception as exc:  # noqa: BLE001 - told to who runs it
         parser.exit(4, f"{parser.prog}: {exc}\n")
     return plugin.run(make, theirs)
-
-
-def patch(library: str) -> None:
-    """Have a library replace what blocks in the standard library."""
-    try:
-        if library == "gevent":
-            import_module("gevent.monkey").patch_all()
-        else:
-            import_module("eventlet").monkey_patch()
-    except ImportError as exc:
-        raise ImportError(f"--patch {library} needs it: pip install {library}") from exc
 
 
 def find(name: str) -> Callable[[], Runtime]:
@@ -63,11 +53,7 @@ def find(name: str) -> Callable[[], Runtime]:
 
         return partial(REACTORS.load(name), background_thread=True)
     sys.path.insert(0, os.getcwd())
-    module, _, attributes = name.partition(":")
-    found: Any = import_module(module)
-    for attribute in attributes.split("."):
-        found = getattr(found, attribute)
-    return found  # type: ignore[no-any-return]
+    return program.find(name)  # type: ignore[no-any-return]
 
 
 if __name__ == "__main__":

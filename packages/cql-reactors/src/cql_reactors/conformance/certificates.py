@@ -94,6 +94,7 @@ class Server:
         """Return the next connection; of TLS, after its handshake."""
         sock, _ = self.listener.accept()
         sock.settimeout(PATIENCE)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._context is None:
             return sock
         try:
@@ -149,6 +150,7 @@ class TlsServer:
             except OSError:
                 return
             sock.settimeout(PATIENCE)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
                 # Not wrapped at once: a failed handshake would leave the socket to itself.
                 with self._context.wrap_socket(

@@ -25,6 +25,7 @@ __all__ = [
     "listen",
     "on_loop",
     "outcome",
+    "patched_by",
     "read_exactly",
     "read_to_the_end",
     "real_thread",
@@ -166,6 +167,17 @@ class Job:
         return self._value
 
 
+def patched_by() -> str | None:
+    """Return the library that has replaced what blocks in this process, if there is one."""
+    gevent = sys.modules.get("gevent.monkey")
+    if gevent is not None and gevent.is_module_patched("socket"):
+        return "gevent"
+    eventlet = sys.modules.get("eventlet.patcher")
+    if eventlet is not None and eventlet.is_monkey_patched("socket"):
+        return "eventlet"
+    return None
+
+
 class real_thread:  # noqa: N801 - used as a function
     """Run a function in a thread of the operating system, also in a patched process."""
 
@@ -174,12 +186,11 @@ class real_thread:  # noqa: N801 - used as a function
         self._args = args
         self._ended = False
         start: Callable[..., object] = threading._start_new_thread  # type: ignore[attr-defined]
-        monkey = sys.modules.get("gevent.monkey")
-        patcher = sys.modules.get("eventlet.patcher")
-        if monkey is not None:
-            start = monkey.get_original("_thread", "start_new_thread")
-        elif patcher is not None:
-            start = patcher.original("_thread").start_new_thread
+        library = patched_by()
+        if library == "gevent":
+            start = sys.modules["gevent.monkey"].get_original("_thread", "start_new_thread")
+        elif library == "eventlet":
+            start = sys.modules["eventlet.patcher"].original("_thread").start_new_thread
         start(self._run, ())
 
     def _run(self) -> None:
