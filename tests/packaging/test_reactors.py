@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -176,6 +177,35 @@ def test_twisted_is_loaded_only_when_it_is_chosen(twisted: Environment, server: 
     assert found["runtime"] == "TwistedRuntime"
     assert {"eventlet", "gevent"} & set(found["loaded"]) == set()
     _told(twisted, WITHOUT_FRAMEWORK | {"twisted"})
+
+
+# --- without a framework ---------------------------------------------------------------------
+
+
+def test_the_extras_without_a_framework_need_no_library_of_others(
+    workshop: Workshop, server: NullServer
+) -> None:
+    environment = workshop.environment().install(workshop.dist, "cql-driver[asyncio,libev]")
+    assert environment.installed().keys() == {
+        "cql-driver",
+        "cql-protocol",
+        "cql-reactors",
+        "cql-speedups",
+    }
+    found = environment.run(DOCTOR)["reactors"]
+    assert found["asyncio"]["usable"]
+    asked = _ask(environment, server, "reactor='asyncio'")
+    assert asked["runtime"] == "AsyncioRuntime"
+    assert FRAMEWORKS & set(asked["loaded"]) == {"asyncio"}
+    with zipfile.ZipFile(workshop.wheel("cql-speedups")) as archive:
+        built = any("/libev." in name for name in archive.namelist())
+    assert found["libev"]["usable"] == built
+    if built:
+        asked = _ask(environment, server, "reactor='libev'")
+        assert asked["runtime"] == "LibevRuntime"
+        assert FRAMEWORKS & set(asked["loaded"]) == set()
+    else:
+        assert "built without libev" in found["libev"]["reason"]
 
 
 # --- third parties ---------------------------------------------------------------------------
