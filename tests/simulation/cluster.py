@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cql_protocol.messages import Event, SchemaChange, StatusChange, Supported, TopologyChange
@@ -224,5 +225,6 @@ class SimCluster:
             duration=1000,
             parameters={"query": str(getattr(message, "query", ""))},
             request="Execute CQL3 query",
+            started_at=datetime(2024, 2, 29, 12, 0, self.traces % 60),
         )
         return session
