@@ -98,15 +98,22 @@ class GuestCluster(ClusterBase):
             await engine.connect(self)
             if self.is_shutdown:
                 engine.shutdown()
-                raise SessionShutdown("the cluster was shut down while it connected")
-        except BaseException:
+                raise self._shut_down_meanwhile()
+        except BaseException as exc:
             self._runtime = None
             runtime.stop()
+            if self.is_shutdown and isinstance(exc, Exception):
+                # What nodes have to do with it is of no interest.
+                raise self._shut_down_meanwhile() from None
             raise
         finally:
             self._connecting = self._opening = None
         self._engine_connected(engine)
         return engine
+
+    @staticmethod
+    def _shut_down_meanwhile() -> SessionShutdown:
+        return SessionShutdown("the cluster was shut down while it connected")
 
     def give_up(self) -> None:
         """Close what there is, if no session came of it and nobody is connecting."""
@@ -129,7 +136,7 @@ class GuestCluster(ClusterBase):
     def _close(self, engine: Engine | None, runtime: Runtime | None) -> None:
         """End what was connected; on the loop."""
         if self._opening is not None:
-            self._opening.cancel(SessionShutdown("the cluster was shut down while it connected"))
+            self._opening.cancel(self._shut_down_meanwhile())
         if engine is not None and runtime is not None:
             engine.shutdown()
             if engine.observers.detached is not None:
