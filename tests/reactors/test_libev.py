@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,21 +103,27 @@ def test_a_poller_is_for_one_thread_at_a_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "said"),
+    ("has_package", "said"),
     [
-        ("cql_speedups", "reactor 'libev' needs cql_speedups: pip install 'cql-driver[libev]'"),
-        ("cql_speedups.libev", "built without libev: install libev's headers (Debian: libev-dev"),
+        (False, "reactor 'libev' needs cql_speedups: pip install 'cql-driver[libev]'"),
+        (True, "built without libev: install libev's headers (Debian: libev-dev"),
     ],
 )
-def test_what_is_missing_is_said(missing: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Hidden:
+def test_what_is_missing_is_said(
+    has_package: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hiding:
         def find_spec(self, name: str, *_: object) -> None:
-            if name == missing:
+            if name.startswith("cql_speedups"):
                 raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     for module in ("cql_reactors.libevreactor", "cql_speedups.libev", "cql_speedups"):
         monkeypatch.delitem(sys.modules, module, raising=False)
-    monkeypatch.setattr(sys, "meta_path", [Hidden(), *sys.meta_path])
+    if has_package:
+        package = ModuleType("cql_speedups")
+        package.__path__ = []
+        monkeypatch.setitem(sys.modules, "cql_speedups", package)
+    monkeypatch.setattr(sys, "meta_path", [Hiding(), *sys.meta_path])
     registry = Registry(REACTORS.group, REACTORS.kind, REACTORS.known, REACTORS.extras)
     with pytest.raises(PluginError, match=re.escape(said)):
         registry.load("libev")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import socket
 import struct
 import sys
@@ -185,7 +186,7 @@ class real_thread:  # noqa: N801 - used as a function
         self._function = function
         self._args = args
         self._ended = False
-        start: Callable[..., object] = threading._start_new_thread  # type: ignore[attr-defined]
+        start: Callable[..., object] = _thread.start_new_thread
         library = patched_by()
         if library == "gevent":
             start = sys.modules["gevent.monkey"].get_original("_thread", "start_new_thread")
