@@ -280,9 +280,11 @@ class LoopTransport:
             protocol.connection_lost(self._reason or error)
 
     def forget(self) -> None:
-        """Close the socket and nothing more."""
+        """Close the socket and nothing more; the loop's transport is the parent's."""
+        self._aborted = self.closing = True
+        self.write = self.receive = _drop
         self.protocol = None
-        self._sock.close()
+        _close(self._sock)
 
     def __del__(self) -> None:
         transport = self._transport
@@ -291,6 +293,13 @@ class LoopTransport:
                 self._runtime.loop.call_soon_threadsafe(transport.abort)
             except RuntimeError:
                 pass  # the loop was closed
+
+
+def _close(sock: socket.socket) -> None:
+    """Close a socket though uvloop holds it."""
+    fd = sock.detach()
+    if fd >= 0:
+        os.close(fd)
 
 
 def _drop(data: bytes) -> None:
