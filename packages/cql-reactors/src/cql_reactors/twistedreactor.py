@@ -27,7 +27,7 @@ from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor, IWriteDe
 from twisted.python import threadable
 from zope.interface import implementer
 
-from cql_driver.errors import InvalidArgument
+from cql_driver.errors import InvalidArgument, SessionShutdown
 from cql_driver.logs import get_logger
 from cql_driver.runtimes.system import Waker
 from cql_protocol._lazy import lazily
@@ -36,7 +36,7 @@ from cql_reactors.connections import ReactorConnection
 from cql_reactors.hosted import READ, WRITE, HostedRuntime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from typing import Any
 
     from cql_driver.runtimes.sockets import Handler
@@ -92,8 +92,6 @@ class TwistedRuntime(HostedRuntime):
         self._soon: Any = None
         self._delayed: Any = None
         self._sentinel: _Sentinel | None = None
-        self.at_end: Callable[[], object] | None = None
-        """Called when the reactor stops for good, before the runtime ends."""
 
     # --- the loop ------------------------------------------------------------------------------
 
@@ -185,7 +183,7 @@ class TwistedRuntime(HostedRuntime):
         self._sentinel = None
         try:
             if self.at_end is not None:
-                self.at_end()
+                self.at_end(SessionShutdown("Twisted's reactor was stopped"))
         finally:
             self._shut()
 
@@ -372,6 +370,11 @@ def _running_reactor(may_run: bool) -> Any:
             reactor, kind = _private, _kind_of_reactor()
         if reactor is not None and reactor.running:
             return reactor
+        if reactor is not None and threadable.ioThread is not None:
+            raise UnsupportedOperation(
+                "Twisted's reactor has ended, or rests between two tests of trial: connect while "
+                "it runs"
+            )
         if not may_run:
             raise InvalidArgument(
                 "background_thread=False, and nobody runs Twisted's reactor: run it before, or "

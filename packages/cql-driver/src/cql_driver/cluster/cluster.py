@@ -91,6 +91,8 @@ class Cluster(ClusterBase):
     def _open_engine(self, runtime: Runtime) -> Engine:
         try:
             engine = self._new_engine(runtime)
+            if runtime is not self._given_runtime:
+                runtime.at_end = engine.shutdown
             # Policies ask the cluster for its metadata; it must not live by them alone.
             runtime.run(engine.connect(self))
             return engine

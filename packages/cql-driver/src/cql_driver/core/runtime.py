@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cql_driver.core.pending import Pending, Waitable
     from cql_driver.core.tls import TlsSettings
+    from cql_driver.errors import SessionShutdown
 
     _T = TypeVar("_T")
 else:
@@ -103,6 +104,9 @@ class Runtime:
 
     hint = "make it in another thread, or use a call that does not wait"
     """What to do instead of waiting on the loop for the loop, for the error's message."""
+
+    at_end: Callable[[SessionShutdown], object] | None = None
+    """What a loop that others end, and not `stop`, calls before its streams are lost."""
 
     unattended = 0
     """Requests in flight that no thread waits for. Who makes them counts, on the loop; a loop

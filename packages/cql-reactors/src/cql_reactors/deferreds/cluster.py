@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from cql_driver.cluster.profiles import ExecutionProfile
+    from cql_driver.errors import SessionShutdown
 
 __all__ = ["TwistedCluster"]
 
@@ -87,7 +88,7 @@ class TwistedCluster(GuestCluster):
     def new_runtime(self) -> TwistedRuntime:
         """Return a runtime on the application's reactor, started."""
         runtime = TwistedRuntime(guest=True)
-        runtime.at_end = self._end
+        runtime.at_end = self._reactor_ended
         runtime.start()
         return runtime
 
@@ -123,10 +124,12 @@ class TwistedCluster(GuestCluster):
         runtime = self._runtime
         if runtime is not None and not runtime.ended:
             self.check_loop()
-        self._end()
+        self._close(*self._shut_down())
         return succeed(None)
 
-    def _end(self) -> None:
+    def _reactor_ended(self, error: SessionShutdown) -> None:
+        if self._engine is not None:
+            self._engine.shutdown(error)
         self._close(*self._shut_down())
 
     # --- profiles, listeners, types --------------------------------------------------------------

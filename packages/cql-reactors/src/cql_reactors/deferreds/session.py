@@ -288,7 +288,11 @@ class TwistedSession(SessionBase):
 
     def check_loop(self) -> None:
         """Raise `UnsupportedOperation` in another thread than the reactor's."""
-        self.cluster.check_loop()
+        pools = self._pools
+        if pools is None or not pools.engine.runtime.in_loop():
+            if pools is not None and pools.closed is not None:
+                raise pools.closed
+            self.cluster.check_loop()
 
     def shutdown(self) -> Deferred[None]:
         """Close all connections; requests in flight fail with `SessionShutdown`.
@@ -296,10 +300,10 @@ class TwistedSession(SessionBase):
         A second call does nothing. The sockets are closed when this returns.
         """
         pools = self._pools
-        self._shutdown = True
         if pools is not None and pools.closed is None:
             self.check_loop()
             pools.close()
+        self._shutdown = True
         return succeed(None)
 
 

@@ -6,7 +6,6 @@ never in the middle of things; by a runtime that has ended, which has no more tu
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from cql_driver.core.execution import Execution
     from cql_driver.core.pending import Pending
+    from cql_driver.core.procedures import Procedure
     from cql_driver.runtimes.guest import GuestRuntime
 
 __all__ = ["deferred_of", "soon", "wait_for"]
@@ -45,30 +45,43 @@ def deferred_of(
     if procedure.done:
         error = procedure.error
         return fail(Failure(error)) if error is not None else succeed(procedure.value)
-    deferred: Deferred[Any] = Deferred(lambda _: procedure.cancel())
-    procedure.add_done_callback(partial(_settled, runtime, deferred, undo))
-    return deferred
+    return _Running(runtime, procedure, undo).deferred
 
 
-def _settled(
-    runtime: GuestRuntime,
-    deferred: Deferred[Any],
-    undo: Callable[[Any], object] | None,
-    pending: Pending[Any],
-) -> None:
-    soon(runtime, _fire, deferred, undo, pending)
+class _Running:
+    """A procedure, and the Deferred of its outcome."""
 
+    __slots__ = ("_cancelled", "_procedure", "_runtime", "_undo", "deferred")
 
-def _fire(
-    deferred: Deferred[Any], undo: Callable[[Any], object] | None, pending: Pending[Any]
-) -> None:
-    if deferred.called:  # it was cancelled
-        if undo is not None and pending.error is None:
-            undo(pending.value)
-    elif pending.error is not None:
-        deferred.errback(Failure(pending.error))
-    else:
-        deferred.callback(pending.value)
+    def __init__(
+        self,
+        runtime: GuestRuntime,
+        procedure: Procedure[Any],
+        undo: Callable[[Any], object] | None,
+    ) -> None:
+        self._runtime = runtime
+        self._procedure = procedure
+        self._undo = undo
+        self._cancelled = False
+        self.deferred: Deferred[Any] = Deferred(self._cancel)
+        procedure.add_done_callback(self._settled)
+
+    def _cancel(self, deferred: Deferred[Any]) -> None:
+        self._cancelled = True  # the Deferred fails by itself then
+        self._procedure.cancel()
+
+    def _settled(self, procedure: Pending[Any]) -> None:
+        soon(self._runtime, self._fire)
+
+    def _fire(self) -> None:
+        procedure = self._procedure
+        if self._cancelled:
+            if self._undo is not None and procedure.error is None:
+                self._undo(procedure.value)
+        elif procedure.error is not None:
+            self.deferred.errback(Failure(procedure.error))
+        else:
+            self.deferred.callback(procedure.value)
 
 
 async def wait_for(runtime: GuestRuntime, execution: Execution) -> None:

@@ -1,0 +1,65 @@
+"""The reactor `twisted`: the kit on Twisted's own reactor and on asyncio's loop, and programs."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cql_driver.runtimes import REACTORS
+from tests.reactors.harness import reactor, run_kit
+
+pytestmark = pytest.mark.once
+
+_ROOT = Path(__file__).parents[2]
+_PATIENCE = 120.0
+
+
+def _programs() -> list[str]:
+    """The names of the programs, which cannot be imported without Twisted."""
+    tree = ast.parse(Path(__file__).with_name("twisted_programs.py").read_text())
+    found = next(
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PROGRAMS"
+    )
+    assert isinstance(found, ast.List)
+    return [ast.unparse(each) for each in found.elts]
+
+
+def test_the_kit() -> None:
+    run_kit("twisted")
+
+
+def test_the_kit_on_asyncio() -> None:
+    reactor("twisted")
+    run_kit("tests.reactors.twisted_on_asyncio:TwistedRuntime")
+
+
+@pytest.mark.parametrize("kind", ["default", "asyncio"])
+@pytest.mark.parametrize("program", _programs())
+def test_a_program(program: str, kind: str) -> None:
+    reactor("twisted")
+    arguments = ["-X", "faulthandler", "-W", "error", "-m", "tests.reactors.twisted_programs"]
+    done = subprocess.run(
+        [sys.executable, *arguments, program, kind],
+        cwd=_ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path[1:]])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_connection_class_names_the_reactor() -> None:
+    reactor("twisted")
+    from cql_reactors.twistedreactor import TwistedConnection, TwistedRuntime
+
+    assert REACTORS.load(TwistedConnection.reactor) is TwistedRuntime
