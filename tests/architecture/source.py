@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -174,6 +176,18 @@ def _cython_imports(name: str, path: Path) -> Iterator[Import]:
         if target != "__future__":
             line = text.count("\n", 0, match.start()) + 1
             yield Import(name, target, line, "call" if match[1].strip("\n") else "import")
+
+
+def elsewhere(program: str) -> Any:
+    """Run a program in a process of its own; it leaves its answer (for JSON) in `answer`.
+
+    Frameworks are imported there: they change how the process behaves, when it forks for instance.
+    """
+    code = f"{program}\nimport json; print(json.dumps(answer))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def resolve(target: str, known: dict[str, Path]) -> str:
