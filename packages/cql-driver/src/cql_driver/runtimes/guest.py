@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from _thread import allocate_lock
 from collections import deque
@@ -209,6 +210,12 @@ class GuestRuntime(StreamRuntime):
             raise self._refusal()
         super().dispatch(function, *args)
 
+    def perform(self, function: Callable[..., object], waitable: Waitable) -> None:
+        """`dispatch` the function, then wait until `waitable` is done. Any thread."""
+        if self.ended or not self._started:
+            raise self._refusal()  # in the child of a fork on the loop, too
+        super().perform(function, waitable)
+
     def _refusal(self) -> SessionShutdown:
         if self.forked:
             return ForkedError()
@@ -237,6 +244,12 @@ class GuestRuntime(StreamRuntime):
                 return
         if self.in_loop():
             self._shut()
+            return
+        if sys.is_finalizing():
+            # No other thread runs any more, the loop's neither.
+            self.ended = True
+            self.forget_streams()
+            self._drop_everything()
             return
         done = Waitable()
         self.call_soon_threadsafe(self._shut_and_tell, done)

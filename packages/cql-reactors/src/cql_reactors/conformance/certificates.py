@@ -80,6 +80,7 @@ class Server:
         self.address = self.listener.getsockname()
         self.tls: TlsSettings | None = None
         self._context: ssl.SSLContext | None = None
+        self._accepted: list[socket.socket] = []
         if tls:
             self._context, client = _contexts()
             self.tls = settings(client)
@@ -89,6 +90,8 @@ class Server:
 
     def __exit__(self, *exc: object) -> None:
         self.listener.close()
+        for sock in self._accepted:
+            sock.close()
 
     def accept(self) -> Any:
         """Return the next connection; of TLS, after its handshake."""
@@ -96,6 +99,7 @@ class Server:
         sock.settimeout(PATIENCE)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._context is None:
+            self._accepted.append(sock)
             return sock
         try:
             # Not wrapped at once: a failed handshake would leave the socket to itself.
@@ -106,6 +110,7 @@ class Server:
         except BaseException:
             sock.close()
             raise
+        self._accepted.append(encrypted)
         return encrypted
 
     def begin(self, runtime: Runtime, stream: Stream, **named: Any) -> Pending[Transport]:
