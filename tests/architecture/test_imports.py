@@ -50,6 +50,8 @@ PLUGIN_PLACES = {
     ("cql_protocol.compression.snappy", "cramjam"),
     ("cql_protocol.geo", "geomet"),
     ("cql_reactors.asyncorereactor", "asyncore"),
+    ("cql_reactors.conformance", "eventlet"),
+    ("cql_reactors.conformance", "gevent"),
     ("cql_reactors.conformance", "pytest"),
     ("cql_reactors.conformance", "trustme"),
     ("cql_reactors.deferreds", "twisted"),
@@ -190,6 +192,25 @@ def test_each_plugin_place_uses_its_library(place: str, library: str) -> None:
         for distribution in distributions
         for found in imports_of(distribution)
     )
+
+
+MAY_PATCH = {"cql_reactors.conformance.program"}
+"""A process of the kit's own, which is told what to patch."""
+
+
+def test_no_library_patches_anything() -> None:
+    """Patches are the application's to apply: a library that does it surprises somebody."""
+    found = {
+        name
+        for distribution in IMPORT_NAMES
+        for name, path in modules(distribution).items()
+        if path.suffix == ".py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("patch_all", "patch_module", "monkey_patch", "install")
+    }
+    assert found == MAY_PATCH
 
 
 def test_the_rules_see_imports_in_every_form(tmp_path: Path) -> None:
