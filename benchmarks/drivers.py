@@ -47,19 +47,31 @@ class Driver(NamedTuple):
         return self.root == "cql_driver"
 
 
-def drivers(names: list[str], implementations: list[str]) -> list[Driver]:
-    """Return the drivers of these names, ready to run; ``NAME==VERSION`` asks for a version."""
+def drivers(
+    names: list[str], implementations: list[str], reactors: list[str] | None = None
+) -> list[Driver]:
+    """Return the drivers of these names, ready to run; ``NAME==VERSION`` asks for a version.
+
+    The driver of this tree comes once for each of its implementations on each of the reactors.
+    """
     found = []
     for name in names:
         if name == OURS:
-            for implementation in implementations:
-                label = OURS if len(implementations) == 1 else f"{OURS} ({implementation})"
-                environment = {**os.environ, "CQL_PROTOCOL_IMPL": implementation}
-                found.append(Driver(label, "cql_driver", sys.executable, environment))
+            ours = [_ours(impl, on) for impl in implementations for on in reactors or (None,)]
+            found += ours if len(ours) > 1 else [ours[0]._replace(label=OURS)]
         else:
             root = _ROOTS.get(name.partition("==")[0], "cassandra")
             found.append(Driver(name, root, _peer(name), dict(os.environ)))
     return found
+
+
+def _ours(implementation: str, reactor: str | None) -> Driver:
+    environment = {**os.environ, "CQL_PROTOCOL_IMPL": implementation}
+    told = implementation
+    if reactor is not None:
+        environment["CQL_DRIVER_REACTOR"] = reactor
+        told += f", {reactor}"
+    return Driver(f"{OURS} ({told})", "cql_driver", sys.executable, environment)
 
 
 def driver_parser(

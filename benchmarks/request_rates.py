@@ -115,7 +115,7 @@ def figures_of(
 def measure(options: argparse.Namespace) -> list[Contender]:
     """Run every cell with every driver, round by round."""
     with ExitStack() as stack:
-        found = drivers(options.driver, options.impl)
+        found = drivers(options.driver, options.impl, options.reactor)
         server = stack.enter_context(Server(options.server))
         contenders = [Contender(driver, _start(stack, driver, server, options)) for driver in found]
         print(*(_about(contender) for contender in contenders), sep="\n", flush=True)
@@ -243,6 +243,7 @@ def parser() -> argparse.ArgumentParser:
     made = driver_parser("requests", __doc__)
     add = made.add_argument
     add("--server", default="null", help="null (default), cassandra, or HOST[:PORT]")
+    add("--reactor", nargs="+", metavar="NAME", help="of cql-driver: its event loops")
     add("--pattern", nargs="+", choices=PATTERNS, default=list(PATTERNS))
     add("--workload", nargs="+", choices=["insert", "select", "page"], default=["insert", "select"])
     add("--requests", type=int, default=4000, help="in one go (default 4000; pages: a 1000th)")
