@@ -56,7 +56,8 @@ def run_kit(name: str, *arguments: str, patch: str | None = None) -> None:
     `arguments` go to pytest.
     """
     if patch is None:
-        _load(name)
+        if ":" not in name:
+            _load(name)
     elif find_spec(patch) is None and not os.environ.get("CI"):
         pytest.skip(f"{patch} is not installed: pip install {patch}")
     command = [sys.executable, "-X", "faulthandler", "-m", "cql_reactors.conformance", name]

@@ -1,4 +1,4 @@
-"""Sessions whose methods return Deferreds: `deferred_cases`, run by trial in other processes."""
+"""Sessions whose methods return Deferreds: the cases in `deferreds`, run by trial elsewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_cases(kind: str, tmp_path: Path) -> None:
     command = [sys.executable, "-X", "faulthandler", "-W", "error", "-m", "twisted.trial"]
     command += [f"--reactor={kind}", "--temp-directory", str(tmp_path / "trial"), "--random=0"]
     done = subprocess.run(
-        [*command, "tests.reactors.deferred_cases"],
+        [*command, "tests.reactors.deferreds.requests", "tests.reactors.deferreds.lives"],
         cwd=_ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path[1:]])},
         stdout=subprocess.PIPE,

@@ -19,13 +19,13 @@ _ROOT = Path(__file__).parents[2]
 _PATIENCE = 120.0
 
 
-def _programs() -> list[str]:
-    """The names of the programs, which cannot be imported without Twisted."""
+def _programs(where: str) -> list[str]:
+    """The names of the programs in a list; they are not imported, so as to have no reactor."""
     tree = ast.parse(Path(__file__).with_name("twisted_programs.py").read_text())
     found = next(
         node.value
         for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PROGRAMS"
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == where
     )
     assert isinstance(found, ast.List)
     return [ast.unparse(each) for each in found.elts]
@@ -40,13 +40,21 @@ def test_the_kit_on_asyncio() -> None:
     run_kit("tests.reactors.twisted_on_asyncio:TwistedRuntime")
 
 
-@pytest.mark.parametrize("kind", ["default", "asyncio"])
-@pytest.mark.parametrize("program", _programs())
-def test_a_program(program: str, kind: str) -> None:
+@pytest.mark.parametrize("program", _programs("PROGRAMS"))
+def test_a_program(program: str) -> None:
+    run(program)
+
+
+@pytest.mark.parametrize("program", _programs("ON_ASYNCIO"))
+def test_a_program_on_asyncio(program: str) -> None:
+    run(program, "asyncio")
+
+
+def run(*program: str) -> None:
     reactor("twisted")
     arguments = ["-X", "faulthandler", "-W", "error", "-m", "tests.reactors.twisted_programs"]
     done = subprocess.run(
-        [sys.executable, *arguments, program, kind],
+        [sys.executable, *arguments, *program],
         cwd=_ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path[1:]])},
         stdout=subprocess.PIPE,
