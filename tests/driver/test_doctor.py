@@ -81,6 +81,7 @@ def test_it_tells_of_all_that_is_known(site: Site) -> None:
     assert found["compressors"].keys() == {"lz4", "snappy"}
     assert "PointType" in found["codecs"]
     assert found["patches"] == {}
+    assert found["hints"] == []
 
 
 def test_people_read_the_same(site: Site) -> None:
@@ -156,6 +157,7 @@ def test_patches_of_the_process_are_told(site: Site) -> None:
     )
     _, output = site.ask(code=code)
     assert "patched by eventlet: os, socket" in output
+    assert "choose the reactor 'eventlet', by Cluster(reactor='eventlet')" in output
 
 
 def test_another_argument_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,6 +54,7 @@ def examine() -> dict[str, Any]:
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         reactors = _plugins(REACTORS, _make)
+        chosen = _chosen(reactors)
         return {
             "python": {
                 "version": platform.python_version(),
@@ -67,8 +68,9 @@ def examine() -> dict[str, Any]:
             "codecs": _plugins(CODECS),
             "authenticators": _authenticators(),
             "reactors": reactors,
-            "chosen": _chosen(reactors),
+            "chosen": chosen,
             "patches": patches,
+            "hints": _hints(chosen["reactor"], patches),
         }
 
 
@@ -93,7 +95,9 @@ def _patches() -> dict[str, list[str]]:
     for module, name, attribute in _PATCHES:
         patched = getattr(sys.modules.get(module), attribute, None)
         if patched:
-            found[name] = sorted(map(str, patched))
+            found[name] = sorted(
+                each for each in map(str, patched) if not each.startswith("_gevent")
+            )
     return found
 
 
@@ -181,6 +185,15 @@ def _chosen(reactors: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _hints(chosen: str, patches: dict[str, list[str]]) -> list[str]:
+    return [
+        f"this process is patched by {name}, of which {chosen!r} knows nothing: choose the "
+        f"reactor {name!r}, by Cluster(reactor={name!r}) or {VARIABLE}={name}"
+        for name in patches
+        if name != chosen
+    ]
+
+
 # --- for people ------------------------------------------------------------------------------
 
 
@@ -203,7 +216,7 @@ def shown(found: dict[str, Any]) -> str:
         lines.append(f"patched by {name}: {', '.join(modules)}")
     if not found["patches"]:
         lines.append("patched by gevent or eventlet: nothing")
-    return "\n".join(lines)
+    return "\n".join(lines + found["hints"])
 
 
 def _section(title: str, entries: dict[str, str]) -> list[str]:
