@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import sys
 import threading
 import time
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from cql_driver.runtimes.selector import SelectorRuntime
 from cql_driver.runtimes.system import READ
 from cql_protocol.errors import PluginError
 from cql_protocol.registry import Registry
-from cql_reactors.conformance import ReactorConformance
+from cql_reactors.conformance import Forks, Lifetimes, ReactorConformance
 from tests.reactors.harness import reactor
 from tests.runtimes.test_leader import (  # noqa: F401 - fixtures, and tests that run here too
     hasty,
@@ -32,7 +32,6 @@ from tests.runtimes.test_leader import (  # noqa: F401 - fixtures, and tests tha
     test_threads_that_are_interrupted_anywhere,
     test_threads_that_wait_for_each_other,
 )
-from tests.runtimes.test_lifetime import ENDS, FORK, run_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,6 +52,12 @@ class TestLibev(ReactorConformance):
         return reactor("libev")
 
 
+class TestWithoutThread(Lifetimes, Forks):
+    @pytest.fixture
+    def make_runtime(self) -> Callable[[], Runtime]:
+        return partial(_class(), background_thread=False)
+
+
 @pytest.fixture(params=[True, False], ids=["thread", "no-thread"])
 def runtime(request: pytest.FixtureRequest) -> Iterator[SelectorRuntime]:
     """Give a runtime to the tests of `test_leader`."""
@@ -61,20 +66,6 @@ def runtime(request: pytest.FixtureRequest) -> Iterator[SelectorRuntime]:
     runtime.start()
     yield runtime
     runtime.stop()
-
-
-@pytest.mark.parametrize("thread", [True, False], ids=["thread", "no-thread"])
-@pytest.mark.parametrize("end", ["with a thread that waits", "with threads that work"])
-def test_the_interpreter_ends(end: str, thread: bool) -> None:
-    program = f"{ENDS[end]}\nprint('done')"
-    assert run_program(program, thread=thread, runtime=_class()) == "done\n"
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
-@pytest.mark.parametrize("waits", [True, False])
-def test_a_fork(waits: bool) -> None:
-    """In the child the loop is over, and one of its own works; the parent hears on."""
-    assert run_program(FORK.format(waits=waits), runtime=_class()) == "done\n"
 
 
 def test_a_poller_is_for_one_thread_at_a_time() -> None:

@@ -85,7 +85,8 @@ class SocketRuntime(StreamRuntime):
     def watch(self, fd: int, handler: Handler, before: int, events: int) -> None:
         """Have the handler called for `events`, of which it had those of `before` until now.
 
-        Both are bits, `READ` and `WRITE` of `cql_driver.runtimes.system`; 0 is for none.
+        Both are bits, `READ` and `WRITE` of `cql_driver.runtimes.system`; 0 is for none. They
+        are never the same.
         The descriptor is open, and closed only after a call with no events.
         """
         raise NotImplementedError

@@ -6,7 +6,7 @@ import _socket
 import os
 import socket
 from collections import deque
-from errno import EAGAIN, ECONNREFUSED, EINPROGRESS, EINTR, EWOULDBLOCK
+from errno import EAGAIN, ECONNREFUSED, EINPROGRESS, EINTR, ENOTCONN, EWOULDBLOCK
 
 from cql_driver.core.pending import Pending
 from cql_driver.runtimes.system import READ, WRITE, is_literal
@@ -369,8 +369,9 @@ class Attempt:
 
     def _watch(self, events: int) -> None:
         assert self._sock is not None
-        self._runtime.watch(self._sock.fileno(), self, self._events, events)
-        self._events = events
+        if events != self._events:
+            self._runtime.watch(self._sock.fileno(), self, self._events, events)
+            self._events = events
 
     def on_readable(self) -> None:
         """A socket that is not connected yet has nothing to read."""
@@ -384,6 +385,11 @@ class Attempt:
         if code:
             self.fail(self._error(code))
             return
+        try:
+            sock.getpeername()
+        except OSError as exc:
+            if exc.errno == ENOTCONN:
+                return  # it was another one's turn that had this descriptor, and ended in it
         self._connected()
 
     def _connected(self) -> None:

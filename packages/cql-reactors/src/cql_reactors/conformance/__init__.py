@@ -26,16 +26,49 @@ from cql_protocol._lazy import lazily
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from cql_reactors.conformance.calls import Calls
+    from cql_reactors.conformance.closing import Closing
+    from cql_reactors.conformance.connecting import Connecting
+    from cql_reactors.conformance.ends import Ends
+    from cql_reactors.conformance.forks import Forks
     from cql_reactors.conformance.kit import Kit
+    from cql_reactors.conformance.lifetimes import Lifetimes
+    from cql_reactors.conformance.pressure import Pressure
+    from cql_reactors.conformance.streams import Streams
     from cql_reactors.conformance.suite import ReactorConformance
+    from cql_reactors.conformance.timers import TimedCalls
+    from cql_reactors.conformance.tls import Tls
 
-__all__ = ["Kit", "ReactorConformance"]
+__all__ = [
+    "ReactorConformance",
+    "Kit",
+    "Calls",
+    "TimedCalls",
+    "Connecting",
+    "Streams",
+    "Pressure",
+    "Closing",
+    "Tls",
+    "Ends",
+    "Lifetimes",
+    "Forks",
+]
 
 # Loaded when asked for, so that `python -m cql_reactors.conformance --patch` comes first.
 __getattr__, __dir__ = lazily(
     __name__,
     {
+        "cql_reactors.conformance.calls": "Calls",
+        "cql_reactors.conformance.closing": "Closing",
+        "cql_reactors.conformance.connecting": "Connecting",
+        "cql_reactors.conformance.ends": "Ends",
+        "cql_reactors.conformance.forks": "Forks",
         "cql_reactors.conformance.kit": "Kit",
+        "cql_reactors.conformance.lifetimes": "Lifetimes",
+        "cql_reactors.conformance.pressure": "Pressure",
+        "cql_reactors.conformance.streams": "Streams",
         "cql_reactors.conformance.suite": "ReactorConformance",
+        "cql_reactors.conformance.timers": "TimedCalls",
+        "cql_reactors.conformance.tls": "Tls",
     },
 )

@@ -19,6 +19,7 @@ from cql_reactors.conformance.peers import (
     read_to_the_end,
     real_thread,
     settle,
+    silent_host,
 )
 
 if TYPE_CHECKING:
@@ -206,6 +207,44 @@ class Closing(Kit):
         with peer, accepting.result() as other:
             other.sendall(b"hello")
             another.until(runtime, lambda: another.received == b"hello")
+
+    def test_what_is_ready_is_not_told_to_a_newcomer(
+        self, runtime: Runtime, server: Server
+    ) -> None:
+        """An attempt that gets the descriptor of a stream which ended in the same turn is young."""
+        streams: list[Stream] = []
+        attempts: list[Any] = []
+
+        class Successor(Stream):
+            def data_received(self, data: bytes) -> None:
+                super().data_received(data)
+                if not attempts:
+                    for stream in streams:
+                        if stream is not self:
+                            stream.transport.abort()
+                            attempts.append(runtime.connect(deaf.getsockname(), Stream()))
+
+        with silent_host() as deaf:
+            streams += [Successor() for _ in range(8)]
+            peers = [server.connect(runtime, stream)[1] for stream in streams]
+            for stream in streams:
+                on_loop(runtime, stream.transport.write, bytes(_MUCH))
+
+            def drain_while_the_loop_is_held_up() -> None:
+                for peer in peers:
+                    taken = 0
+                    while taken < 1 << 20:
+                        taken += len(peer.recv(1 << 18))
+                    peer.sendall(b"ready")
+
+            on_loop(runtime, drain_while_the_loop_is_held_up)
+            settle(runtime, 0.02)
+            assert len(attempts) == len(streams) - 1
+            assert [attempt.error for attempt in attempts if attempt.done] == []
+            for attempt in attempts:
+                on_loop(runtime, attempt.set_error, TimeoutError("given up"))
+            for stream in streams:
+                on_loop(runtime, stream.transport.abort)
 
 
 def _give_time(runtime: Runtime, condition: Callable[[], bool]) -> None:

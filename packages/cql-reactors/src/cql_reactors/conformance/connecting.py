@@ -22,6 +22,7 @@ from cql_reactors.conformance.peers import (
     read_to_the_end,
     reset,
     settle,
+    silent_host,
 )
 
 if TYPE_CHECKING:
@@ -87,19 +88,12 @@ class Connecting(Kit):
 
     def test_an_attempt_that_hangs_is_given_up(self, runtime: Runtime) -> None:
         """A host that does not answer: whoever gives up is told so at once, and no other."""
-        # Backlogs of 0 hold one connection, and the kernel ignores who comes later.
-        with listen(backlog=0) as full:
-            fillers = [socket.socket() for _ in range(4)]
-            for filler in fillers:
-                filler.setblocking(False)
-                filler.connect_ex(full.getsockname())
+        with silent_host() as full:
             stream = Stream()
             pending = on_loop(runtime, runtime.connect, full.getsockname(), stream)
             assert not runtime.wait(pending, 0.01)
             runtime.dispatch(pending.set_error, TimeoutError("given up"))
             assert runtime.wait(pending, PATIENCE)
-            for filler in fillers:
-                filler.close()
         settle(runtime, 0.01)
         assert stream.calls == []
         with pytest.raises(TimeoutError, match="given up"):

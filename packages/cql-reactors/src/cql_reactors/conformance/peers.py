@@ -8,12 +8,13 @@ import struct
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.pending import Pending, Waitable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from cql_driver.core.runtime import Runtime, Transport
 
@@ -32,6 +33,7 @@ __all__ = [
     "real_thread",
     "reset",
     "settle",
+    "silent_host",
 ]
 
 PATIENCE = 20.0
@@ -226,6 +228,22 @@ def listen(
     listener.bind(address)
     listener.listen(backlog)
     return listener
+
+
+@contextmanager
+def silent_host() -> Iterator[socket.socket]:
+    """Give a listening socket that no attempt to connect hears of again."""
+    # A backlog of 0 holds one connection, and the kernel ignores who comes later.
+    with listen(backlog=0) as full:
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        try:
+            yield full
+        finally:
+            for filler in fillers:
+                filler.close()
 
 
 def read_exactly(sock: socket.socket, count: int) -> bytes:
