@@ -282,6 +282,39 @@ def test_what_is_closed_while_watched(name: str, told: bool) -> None:
         sock.close()
 
 
+def test_a_copy_stays_open_elsewhere(poller: Poller) -> None:
+    """As in a child process: what is closed here is not heard of, whatever the copy gets."""
+    ours, theirs = _pair()
+    fd = ours.fileno()
+    poller.register(fd, READ)
+    assert ready(poller) == {}
+    copy = os.dup(fd)
+    poller.unregister(fd)
+    ours.close()
+    theirs.send(b"x")
+    rounds = 0
+    end = time.monotonic() + 0.02
+    while (left := end - time.monotonic()) > 0:
+        assert ready(poller, left) == {}
+        rounds += 1
+    assert rounds < 10
+    again = _pair()
+    by_fd = {sock.fileno(): sock for sock in again}
+    poller.register(fd, READ)
+    theirs.send(b"more")
+    assert ready(poller) == {}
+    (other,) = (sock for number, sock in by_fd.items() if number != fd)
+    other.send(b"y")
+    found: dict[int, int] = {}
+    while not found:  # it may have to tell the kernel anew
+        found = ready(poller, PATIENCE)
+    assert found == {fd: READ}
+    poller.unregister(fd)
+    os.close(copy)
+    for sock in (theirs, *again):
+        sock.close()
+
+
 def test_closed_twice(poller: Poller, pair: Pair) -> None:
     poller.register(pair[0].fileno(), READ)
     poller.close()
