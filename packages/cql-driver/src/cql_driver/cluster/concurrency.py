@@ -110,7 +110,7 @@ def _checked(statements_and_parameters: Any) -> Iterator[Any]:
     return iter(statements_and_parameters)
 
 
-def _pair(item: Any) -> tuple[Any, Any]:
+def pair_of(item: Any) -> tuple[Any, Any]:
     """Return a statement and its parameters, given as a pair of another kind."""
     if isinstance(item, (tuple, list)) and len(item) == 2:
         return item[0], item[1]
@@ -120,7 +120,19 @@ def _pair(item: Any) -> tuple[Any, Any]:
     )
 
 
-class _Failed:
+def check_window(session: Any, concurrency: Any) -> None:
+    """Raise unless these can run statements."""
+    if isinstance(concurrency, bool) or not isinstance(concurrency, int):
+        raise InvalidArgumentType(f"concurrency={concurrency!r} is not an int")
+    if concurrency < 1:
+        raise InvalidArgument(f"concurrency={concurrency}: at least 1 must be in flight")
+    if not hasattr(session, "request"):
+        raise InvalidArgumentType(
+            f"session={session!r} is not a Session: give what cluster.connect() returned"
+        )
+
+
+class Failed:
     """Stands for an execution that could not even be made."""
 
     __slots__ = ("done", "outcome")
@@ -155,14 +167,7 @@ class _Window:
     )
 
     def __init__(self, session: Session, concurrency: int, raises: bool, profile: Any) -> None:
-        if isinstance(concurrency, bool) or not isinstance(concurrency, int):
-            raise InvalidArgumentType(f"concurrency={concurrency!r} is not an int")
-        if concurrency < 1:
-            raise InvalidArgument(f"concurrency={concurrency}: at least 1 must be in flight")
-        if not hasattr(session, "request"):
-            raise InvalidArgumentType(
-                f"session={session!r} is not a Session: give what cluster.connect() returned"
-            )
+        check_window(session, concurrency)
         self.session = session
         self.concurrency = concurrency
         self.raises = raises
@@ -233,12 +238,12 @@ class _Window:
                 self._ended = True
                 break
             if item.__class__ is not tuple or len(item) != 2:
-                item = _pair(item)
+                item = pair_of(item)
             statement, parameters = item
             try:
                 execution, start = make(statement, parameters, self.profile)
             except DriverException as exc:
-                executions.append(_Failed(exc))
+                executions.append(Failed(exc))
                 if self.raises:
                     self._failed = exc
                     self._ended = True
