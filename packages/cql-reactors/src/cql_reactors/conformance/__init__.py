@@ -21,6 +21,8 @@ It needs pytest and trustme: ``pip install 'cql-reactors[conformance]'``.
 
 from __future__ import annotations
 
+import sys
+
 from cql_protocol._lazy import lazily
 
 TYPE_CHECKING = False
@@ -54,21 +56,28 @@ __all__ = [
     "Forks",
 ]
 
+_PLACES = {
+    "cql_reactors.conformance.calls": "Calls",
+    "cql_reactors.conformance.closing": "Closing",
+    "cql_reactors.conformance.connecting": "Connecting",
+    "cql_reactors.conformance.ends": "Ends",
+    "cql_reactors.conformance.forks": "Forks",
+    "cql_reactors.conformance.kit": "Kit",
+    "cql_reactors.conformance.lifetimes": "Lifetimes",
+    "cql_reactors.conformance.pressure": "Pressure",
+    "cql_reactors.conformance.streams": "Streams",
+    "cql_reactors.conformance.suite": "ReactorConformance",
+    "cql_reactors.conformance.timers": "TimedCalls",
+    "cql_reactors.conformance.tls": "Tls",
+}
+
 # Loaded when asked for, so that `python -m cql_reactors.conformance --patch` comes first.
-__getattr__, __dir__ = lazily(
-    __name__,
-    {
-        "cql_reactors.conformance.calls": "Calls",
-        "cql_reactors.conformance.closing": "Closing",
-        "cql_reactors.conformance.connecting": "Connecting",
-        "cql_reactors.conformance.ends": "Ends",
-        "cql_reactors.conformance.forks": "Forks",
-        "cql_reactors.conformance.kit": "Kit",
-        "cql_reactors.conformance.lifetimes": "Lifetimes",
-        "cql_reactors.conformance.pressure": "Pressure",
-        "cql_reactors.conformance.streams": "Streams",
-        "cql_reactors.conformance.suite": "ReactorConformance",
-        "cql_reactors.conformance.timers": "TimedCalls",
-        "cql_reactors.conformance.tls": "Tls",
-    },
-)
+_load, __dir__ = lazily(__name__, _PLACES)
+
+
+def __getattr__(name: str) -> object:
+    pytest = sys.modules.get("pytest")
+    if pytest is not None:
+        # Failures are to show values, as those of test modules do.
+        pytest.register_assert_rewrite(*(_PLACES.keys() - sys.modules.keys()))
+    return _load(name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cql_reactors.conformance.suite import ReactorConformance
+from cql_reactors.conformance import ReactorConformance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
