@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from benchmarks import schema
 from benchmarks.null_server import NullServer
+from tests.architecture.source import ROOT
 from tests.packaging.workshop import CommandFailed, Environment, Workshop, make_wheel
 
 GROUP = "cql_driver.reactors"
@@ -210,62 +212,12 @@ def test_the_extras_without_a_framework_need_no_library_of_others(
 
 # --- third parties ---------------------------------------------------------------------------
 
-LOOP = """
-import select
-from threading import Thread, get_ident
-from cql_driver.runtimes.system import Waker
-from cql_reactors.hosted import READ, WRITE, HostedRuntime
+EXAMPLE = ROOT / "examples" / "reactor"
+"""A complete reactor of a third party."""
 
-class AcmeRuntime(HostedRuntime):
-    name = "acme"
-
-    def open(self):
-        self._poll, self._waker, self._handlers = select.poll(), Waker(), {}
-        self._poll.register(self._waker.fd, select.POLLIN)
-        self._when = None
-        self._over = False
-        self._thread = Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def in_loop(self):
-        return get_ident() == self._thread.ident
-
-    def wake(self):
-        self._waker.ring()
-
-    def alarm(self, when):
-        self._when = when
-
-    def watch(self, fd, handler, before, events):
-        if not events:
-            self._poll.unregister(fd)
-            del self._handlers[fd]
-            return
-        self._handlers[fd] = handler
-        wanted = (select.POLLIN if events & READ else 0) | (select.POLLOUT if events & WRITE else 0)
-        self._poll.register(fd, wanted)
-
-    def shut(self):
-        self._over = True
-
-    def join(self):
-        self._thread.join()
-        self._waker.close()
-
-    def _run(self):
-        while not self._over:
-            left = None if self._when is None else max(0.0, self._when - self.now()) * 1000
-            for fd, found in self._poll.poll(left):
-                handler = self._handlers.get(fd)
-                if handler is None:
-                    self._waker.on_readable()
-                else:
-                    mask = READ if found & ~select.POLLOUT else 0
-                    self.ready(handler, mask | (WRITE if found & ~select.POLLIN else 0))
-            self.turn()
-
-class AcmeConnection:
-    reactor = "acme"
+NAMED = """
+class PollConnection:
+    reactor = "poll"
 """
 
 
@@ -274,9 +226,9 @@ def plugins(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Env
     """An environment with reactors of third parties, of which one gets on."""
     folder = tmp_path_factory.mktemp("reactors")
     offers = {
-        "acme-loop": ("acme", LOOP),
-        "acme-first": ("twice", LOOP),
-        "acme-second": ("twice", LOOP),
+        "acme-named": ("named", NAMED),
+        "acme-first": ("twice", ""),
+        "acme-second": ("twice", ""),
         "acme-needy": ("needy", "import a_library_nobody_has"),
         "acme-strange": ("strange", "def AcmeRuntime(background_thread): return 5"),
         "acme-intruder": ("gevent", "raise RuntimeError('nobody asked for it')"),
@@ -286,18 +238,21 @@ def plugins(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Env
         module = distribution.replace("-", "_")
         entries = {GROUP: {name: f"{module}:AcmeRuntime"}}
         wheels.append(make_wheel(folder, distribution, {module: code}, entries))
-    return workshop.environment().install(workshop.dist, "cql-driver", "cql-reactors", *wheels)
+    project = shutil.copytree(EXAMPLE, folder / "project")
+    workshop.build(project, folder / "example", "-t", "wheel")
+    (example,) = (folder / "example").glob("*.whl")
+    return workshop.environment().install(workshop.dist, "cql-driver", example, *wheels)
 
 
 def test_a_reactor_of_a_third_party_serves_a_session(
     plugins: Environment, server: NullServer
 ) -> None:
-    found = _ask(plugins, server, "reactor='acme'")
-    by_class = "connection_class=AcmeConnection", "from acme_loop import AcmeConnection"
-    assert _ask(plugins, server, *by_class)["runtime"] == found["runtime"] == "AcmeRuntime"
-    assert "acme_loop" in found["loaded"]
-    others = {"acme_first", "acme_second", "acme_needy", "acme_strange", "acme_intruder"}
-    assert (others | FRAMEWORKS) & set(found["loaded"]) == set()
+    found = _ask(plugins, server, "reactor='poll'")
+    by_class = "connection_class=PollConnection", "from acme_named import PollConnection"
+    assert _ask(plugins, server, *by_class)["runtime"] == found["runtime"] == "PollRuntime"
+    assert "poll_reactor" in found["loaded"]
+    others = {"acme_named", "acme_first", "acme_second", "acme_needy", "acme_strange"}
+    assert (others | {"acme_intruder"} | FRAMEWORKS) & set(found["loaded"]) == set()
 
 
 @pytest.mark.parametrize(
@@ -321,8 +276,8 @@ def test_what_cannot_be_had_says_why(plugins: Environment, name: str, told: str)
 def test_the_doctor_tells_the_truth_of_third_parties(plugins: Environment) -> None:
     found = plugins.run(DOCTOR)
     reactors = found["reactors"]
-    assert reactors["acme"]["usable"]
-    assert reactors["acme"]["offered_by"] == ["acme-loop"]
+    assert reactors["poll"]["usable"]
+    assert reactors["poll"]["offered_by"] == ["example-poll-reactor"]
     assert reactors["twice"]["offered_by"] == ["acme-first", "acme-second"]
     assert "is no Runtime" in reactors["strange"]["reason"]
     assert "a_library_nobody_has" in reactors["needy"]["reason"]
