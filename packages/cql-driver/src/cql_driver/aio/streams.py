@@ -10,7 +10,8 @@ from contextvars import Context
 from errno import EAGAIN, ECONNREFUSED, EWOULDBLOCK
 
 from cql_driver.core.pending import Pending
-from cql_driver.runtimes.tcp import HIGH_WATER, INTERRUPTED, LINGER, LOW_WATER, open_socket
+from cql_driver.runtimes import tcp
+from cql_driver.runtimes.tcp import HIGH_WATER, INTERRUPTED, LOW_WATER, open_socket
 
 TYPE_CHECKING = False
 
@@ -229,7 +230,7 @@ class LoopTransport:
         self.closing = True
         self.write = self.receive = _drop
         if self._transport.get_write_buffer_size():
-            self._linger = self._runtime.call_later(LINGER, self.abort)
+            self._linger = self._runtime.call_later(tcp.LINGER, self.abort)
             # Go on reading: a socket closed with something unread resets the connection, and
             # the peer loses what was written.
             self._transport.resume_reading()

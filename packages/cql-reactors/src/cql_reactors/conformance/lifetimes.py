@@ -156,7 +156,7 @@ class Lifetimes(Kit):
         named, settings = importable(make_runtime)
         if named is None:
             pytest.skip("make_runtime gives no class of a module, which a program could import")
-        command = [sys.executable, "-u", "-m", "cql_reactors.conformance.program"]
+        command = [sys.executable, "-u", "-W", "ignore", "-m", "cql_reactors.conformance.program"]
         # `-u`: what it prints comes before its end.
         with subprocess.Popen(
             [*command, named, json.dumps(settings), end, patched_by() or ""],
