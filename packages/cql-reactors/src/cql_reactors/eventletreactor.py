@@ -23,7 +23,7 @@ from cql_reactors.patches import check_patches
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cql_reactors.green import Sleep, Timeout
+    from cql_reactors.green import Call, Sleep
 
 __all__ = ["EventletConnection", "EventletRuntime"]
 
@@ -47,9 +47,10 @@ class _EventletHub(Hub):
         """The one that the hub runs in; another one after Ctrl-C."""
         return self._hub.greenlet
 
-    def soon(self, function: Callable[..., object], *args: Any) -> None:
+    def soon(self, function: Callable[..., object], *args: Any) -> Call:
         """Have the hub call a function."""
-        self._hub.schedule_call_global(0, function, *args)
+        timer: Call = self._hub.schedule_call_global(0, function, *args)
+        return timer
 
     def soon_threadsafe(self, function: Callable[..., object], *args: Any) -> None:
         """Have the hub call a function. Any thread."""
@@ -62,9 +63,9 @@ class _EventletHub(Hub):
         for function, args in calls:
             self.soon(function, *args)
 
-    def later(self, delay: float, function: Callable[..., object]) -> Timeout:
+    def later(self, delay: float, function: Callable[..., object]) -> Call:
         """Have the hub call a function after `delay` seconds."""
-        timer: Timeout = self._hub.schedule_call_global(delay, function)
+        timer: Call = self._hub.schedule_call_global(delay, function)
         return timer
 
     def watch(self, fd: int, before: int, events: int, told: Callable[[int, int], object]) -> None:
@@ -158,7 +159,7 @@ class EventletRuntime(GreenRuntime):
         """Return what a greenlet waits on whose thread has another hub."""
         return _ForeignSleeper()
 
-    def spawn(self, function: Callable[[], object]) -> None:
+    def spawn_greenlet(self, function: Callable[[], object]) -> None:
         """Call a function in a greenlet of its own."""
         eventlet.spawn_n(function)
 

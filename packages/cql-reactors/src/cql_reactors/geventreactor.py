@@ -21,7 +21,7 @@ from cql_reactors.patches import check_patches
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cql_reactors.green import Sleep, Timeout
+    from cql_reactors.green import Call, Sleep
 
 __all__ = ["GeventConnection", "GeventRuntime"]
 
@@ -30,13 +30,36 @@ _READ, _WRITE = 1, 2  # of gevent's loops
 _allocate_lock = gevent.monkey.get_original("_thread", "allocate_lock")
 
 
-class _Timeout:
+class _Soon:
+    """A call that the hub makes in its next round."""
+
+    __slots__ = ("_callback",)
+
+    def __init__(self, callback: Any) -> None:
+        self._callback = callback
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is still to come."""
+        return bool(self._callback.pending)
+
+    def cancel(self) -> None:
+        """Have it not come."""
+        self._callback.stop()
+
+
+class _Later:
     """A timer of the hub's."""
 
     __slots__ = ("_watcher",)
 
     def __init__(self, watcher: Any) -> None:
         self._watcher = watcher
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is still to come."""
+        return self._watcher is not None and bool(self._watcher.active)
 
     def cancel(self) -> None:
         """Have it not come."""
@@ -52,7 +75,6 @@ class _GeventHub(Hub):
         self.greenlet = hub
         self.switch = hub.switch  # type: ignore[method-assign]
         self._loop = hub.loop
-        self.soon = hub.loop.run_callback  # type: ignore[method-assign]
         self.soon_threadsafe = hub.loop.run_callback_threadsafe  # type: ignore[method-assign]
         self._watchers: dict[int, Any] = {}
         self._anchor: Any = None
@@ -62,11 +84,15 @@ class _GeventHub(Hub):
         self._anchor = self._loop.async_()
         self._anchor.start(_nothing)
 
-    def later(self, delay: float, function: Callable[..., object]) -> Timeout:
+    def soon(self, function: Callable[..., object], *args: Any) -> Call:
+        """Have the hub call a function."""
+        return _Soon(self._loop.run_callback(function, *args))
+
+    def later(self, delay: float, function: Callable[..., object]) -> Call:
         """Have the hub call a function after `delay` seconds."""
         watcher = self._loop.timer(delay)
         watcher.start(function, update=True)
-        return _Timeout(watcher)
+        return _Later(watcher)
 
     def watch(self, fd: int, before: int, events: int, told: Callable[[int, int], object]) -> None:
         """Have ``told(fd, mask)`` called for `events` instead of those of `before`."""
@@ -124,7 +150,7 @@ class GeventRuntime(GreenRuntime):
         """Return what a greenlet waits on whose thread has another hub."""
         return Sleeper(_GeventHub(gevent.get_hub()), foreign=True)
 
-    def spawn(self, function: Callable[[], object]) -> None:
+    def spawn_greenlet(self, function: Callable[[], object]) -> None:
         """Call a function in a greenlet of its own."""
         gevent.spawn_raw(function)
 

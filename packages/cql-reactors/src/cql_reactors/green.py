@@ -34,10 +34,13 @@ if TYPE_CHECKING:
     from cql_driver.core.runtime import Address
     from cql_driver.runtimes.sockets import Handler
 
-    class Timeout(Protocol):
+    class Call(Protocol):
         """A call of the hub's that is to come."""
 
         def cancel(self) -> None: ...
+
+        @property
+        def pending(self) -> bool: ...
 
     class Sleep(Protocol):
         """One wait of one thread or greenlet."""
@@ -65,7 +68,7 @@ class Hub:
         """Let others run until somebody switches to this greenlet; return what it was given."""
         raise NotImplementedError
 
-    def soon(self, function: Callable[..., object], *args: Any) -> None:
+    def soon(self, function: Callable[..., object], *args: Any) -> Call:
         """Have the hub call a function. In its thread."""
         raise NotImplementedError
 
@@ -73,7 +76,7 @@ class Hub:
         """Have the hub call a function. Any thread."""
         raise NotImplementedError
 
-    def later(self, delay: float, function: Callable[..., object]) -> Timeout:
+    def later(self, delay: float, function: Callable[..., object]) -> Call:
         """Have the hub call a function after `delay` seconds. In its thread."""
         raise NotImplementedError
 
@@ -92,13 +95,14 @@ class Hub:
 class Sleeper:
     """A greenlet that waits in the hub of its thread, `foreign` if that is not the runtime's."""
 
-    __slots__ = ("_foreign", "_greenlet", "_hub", "_woken")
+    __slots__ = ("_call", "_foreign", "_greenlet", "_hub", "_woken")
 
     def __init__(self, hub: Hub, foreign: bool) -> None:
         self._hub = hub
         self._foreign = foreign
         self._greenlet: Any = None
         self._woken = False
+        self._call: Call | None = None
 
     def sleep(self, timeout: float) -> None:
         """Wait until it is woken, at most `timeout` seconds; < 0: without end."""
@@ -113,18 +117,21 @@ class Sleeper:
             self._greenlet = None
             if timer is not None:
                 timer.cancel()
+            if self._call is not None:
+                self._call.cancel()
 
     def wake(self) -> None:
         """End the wait. By the loop, or in a child process."""
         if self._foreign:
             self._hub.soon_threadsafe(self._wake)
         else:
-            self._hub.soon(self._wake)
+            self._wake()
 
     def _wake(self) -> None:
         self._woken = True
-        if self._greenlet is not None:
-            self._greenlet.switch()
+        # The hub is given a function of C: Ctrl-C cannot come before it does anything.
+        if self._greenlet is not None and self._call is None:
+            self._call = self._hub.soon(self._greenlet.switch)
 
 
 class ThreadSleeper:
@@ -182,7 +189,7 @@ class _Loop:
     So a runtime that was dropped is collected, and its greenlet ends.
     """
 
-    __slots__ = ("_asleep", "_held", "_reference", "_watched", "ended", "greenlet", "hub")
+    __slots__ = ("_asleep", "_call", "_held", "_reference", "_watched", "ended", "greenlet", "hub")
 
     def __init__(self, hub: Hub, runtime: GreenRuntime) -> None:
         self.hub = hub
@@ -190,13 +197,28 @@ class _Loop:
         self._reference = weakref.ref(runtime)
         self._watched: dict[int, int] = {}
         self._held: list[int] = []
+        self._call: Call | None = None
+        self._renew()
+
+    def _renew(self) -> None:
         self._asleep = True
-        self.greenlet: Any = greenlet(self._run, hub.greenlet)
+        self.greenlet: Any = greenlet(self._run, self.hub.greenlet)
+
+    def ask(self) -> None:
+        """Have the hub switch to the loop greenlet, for a turn. In the thread of the hub."""
+        call = self._call
+        if call is None or not call.pending:
+            if self.greenlet.dead:
+                self._renew()
+            # A function of C: Ctrl-C cannot come before it does anything.
+            self._call = self.hub.soon(self.greenlet.switch, -1, 0)
 
     # --- in the hub ----------------------------------------------------------------------------
 
     def rouse(self, fd: int = -1, mask: int = 0) -> None:
         """Have the loop greenlet handle a descriptor, or else do a turn."""
+        if self.greenlet.dead and not self.ended:
+            self._renew()
         if self._asleep:
             self.greenlet.switch(fd, mask)
         elif fd >= 0 and fd in self._watched:
@@ -215,19 +237,23 @@ class _Loop:
     # --- in the loop greenlet ------------------------------------------------------------------
 
     def _run(self, fd: int, mask: int) -> None:
-        while True:
-            self._asleep = False
-            self._attend(fd, mask)
-            if self.ended:
-                return
-            self._asleep = True
-            try:
+        try:
+            while True:
+                self._asleep = False
+                if self._call is not None:
+                    self._call.cancel()  # it would come while this waits for something else
+                self._attend(fd, mask)
+                if self.ended:
+                    return
+                self._asleep = True
                 fd, mask = self.hub.switch()
-            except GreenletExit:
-                # Somebody killed all greenlets there were. The next event has another one.
-                if not self.ended:
-                    self.greenlet = greenlet(self._run, self.hub.greenlet)
-                return
+        except GreenletExit:
+            pass  # somebody has killed all greenlets there were
+        finally:
+            # Or else Ctrl-C has come, which goes on to the hub, and by it to the main greenlet.
+            if not self.ended:
+                self._renew()
+                self.hub.soon(self.rouse)
 
     def _attend(self, fd: int, mask: int) -> None:
         runtime = self._reference()
@@ -294,7 +320,7 @@ class GreenRuntime(HostedRuntime):
         self.handlers: dict[int, Handler] = {}
         self._loop: Any = None
         self._hub: Any = None
-        self._timer: Timeout | None = None
+        self._timer: Call | None = None
         self._serving: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._served: Waitable | None = None
         self._server: Any = None
@@ -317,7 +343,7 @@ class GreenRuntime(HostedRuntime):
         """Return what a greenlet waits on whose thread has another hub."""
         raise NotImplementedError
 
-    def spawn(self, function: Callable[[], object]) -> None:
+    def spawn_greenlet(self, function: Callable[[], object]) -> None:
         """Call a function in a greenlet of its own. In the thread of the hub."""
         raise NotImplementedError
 
@@ -342,11 +368,17 @@ class GreenRuntime(HostedRuntime):
         self._loop = _Loop(hub, self)
         self._hub = self.find_hub()
 
+    def _ask_for_a_turn(self) -> None:
+        # `_woken` is for the time of a turn alone. Whether one is to come the hub knows, so
+        # that nothing is lost when Ctrl-C comes between a note of that and the asking.
+        if not self._woken:
+            self.wake()
+
     def wake(self) -> None:
         """Have `turn` called soon on the loop. Any thread."""
         loop = self._loop
         if self.find_hub() is self._hub:
-            loop.hub.soon(loop.rouse)
+            loop.ask()
         else:
             loop.hub.soon_threadsafe(loop.rouse)
 
@@ -388,7 +420,7 @@ class GreenRuntime(HostedRuntime):
         self._users.clear()
         if self._serving and self._served is None:
             self._served = Waitable()
-            self.spawn(self._serve)
+            self.spawn_greenlet(self._serve)
 
     def _serve(self) -> None:
         self._server = getcurrent()
@@ -408,7 +440,7 @@ class GreenRuntime(HostedRuntime):
                 served.finish()
             if serving:  # something that is no Exception: for the hub, as in any greenlet
                 self._served = Waitable()
-                self.spawn(self._serve)
+                self.spawn_greenlet(self._serve)
 
     # --- waiting -------------------------------------------------------------------------------
 
@@ -433,7 +465,7 @@ class GreenRuntime(HostedRuntime):
     def resolve(self, host: str, port: int) -> Pending[list[Address]]:
         """Look up a name; the result has at least one address, the error is an `OSError`."""
         self.check_running()
-        pending = resolve(self, host, port, self.spawn, self.getaddrinfo)
+        pending = resolve(self, host, port, self.spawn_greenlet, self.getaddrinfo)
         if not pending.done:
             self._lookups.add(pending)
             pending.add_done_callback(self._lookups.discard)
