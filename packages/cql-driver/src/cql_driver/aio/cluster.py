@@ -115,9 +115,8 @@ class AsyncCluster(GuestCluster):
         return engine
 
     async def _run(self, procedure: Coroutine[Any, Any, None]) -> None:
-        engine = self._engine
-        assert engine is not None
-        await run_procedure(engine.runtime, procedure)
+        assert self._runtime is not None
+        await run_procedure(self._runtime, procedure)
 
     # --- the end -----------------------------------------------------------------------------
 

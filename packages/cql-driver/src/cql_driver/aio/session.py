@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from cql_driver.aio.cluster import AsyncCluster
+    from cql_driver.aio.runtime import LoopRuntime
     from cql_driver.concurrent import ExecutionResult
     from cql_driver.core.execution import Execution
-    from cql_driver.core.runtime import Runtime
     from cql_driver.pools.host import Host
     from cql_driver.query import PreparedStatement, QueryTrace
 
@@ -353,9 +353,9 @@ class AsyncSession(SessionBase):
         return closed or refuse_loop("session", self._loop)
 
     @property
-    def _runtime(self) -> Runtime:
+    def _runtime(self) -> LoopRuntime:
         self.check_loop()
-        return self.pools.engine.runtime
+        return self.pools.engine.runtime  # type: ignore[return-value]
 
     async def shutdown(self) -> None:
         """Close all connections; requests in flight end at once with `SessionShutdown`.

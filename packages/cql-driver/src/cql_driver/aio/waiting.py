@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, _get_running_loop
+from asyncio import AbstractEventLoop, CancelledError, _get_running_loop
 from collections.abc import Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from cql_driver.core.procedures import spawn
 from cql_protocol.errors import UnsupportedOperation
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from cql_driver.core.execution import Execution
     from cql_driver.core.pending import Pending
-    from cql_driver.core.runtime import Runtime
+    from cql_driver.runtimes.guest import GuestRuntime
 
     _M = TypeVar("_M", bound=AbstractAsyncContextManager[Any])
 else:
@@ -46,13 +45,15 @@ def refuse_loop(what: str, loop: AbstractEventLoop) -> UnsupportedOperation:
 
 
 async def run_procedure(
-    runtime: Runtime, coroutine: Coroutine[Any, Any, _T], undo: Callable[[_T], object] | None = None
+    runtime: GuestRuntime,
+    coroutine: Coroutine[Any, Any, _T],
+    undo: Callable[[_T], object] | None = None,
 ) -> _T:
     """Run a procedure and return its result; a task that is cancelled cancels it.
 
     `undo` gets a result that came too late for a task that is cancelled.
     """
-    procedure = spawn(runtime, coroutine)
+    procedure = runtime.begin_procedure(coroutine)
     if not procedure.done:
         loop = _get_running_loop()
         assert loop is not None
@@ -61,7 +62,8 @@ async def run_procedure(
         try:
             await future
         except BaseException:
-            procedure.cancel()
+            # No `Exception`, which a procedure would take for what came of one of its steps.
+            procedure.cancel(CancelledError())
             if undo is not None and procedure.done and procedure.error is None:
                 undo(procedure.result())
             raise

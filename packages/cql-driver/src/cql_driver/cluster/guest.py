@@ -121,7 +121,7 @@ class GuestCluster(ClusterBase):
         if self._connects:
             return
         if self._opening is not None:
-            self._opening.cancel()
+            self._end_opening()
         elif engine is not None and not engine.sessions:
             self._close(*self._take_engine())
 
@@ -135,13 +135,21 @@ class GuestCluster(ClusterBase):
 
     def _close(self, engine: Engine | None, runtime: Runtime | None) -> None:
         """End what was connected; on the loop."""
-        if self._opening is not None:
-            self._opening.cancel(self._shut_down_meanwhile())
+        self._end_opening()
         if engine is not None and runtime is not None:
             engine.shutdown()
+            runtime.end_procedures(engine.closed)  # type: ignore[attr-defined]
             if engine.observers.detached is not None:
                 engine.observers.detached(self)
             runtime.stop()
+
+    def _end_opening(self) -> None:
+        opening = self._opening
+        if opening is not None:
+            error = self._shut_down_meanwhile()
+            if self._connecting is not None:
+                self._connecting.shutdown(error)  # else the next node would be tried
+            opening.cancel(error)
 
     def on_loop(self, engine: Engine, function: Callable[[], object]) -> None:
         """Call a function; only on the engine's loop."""

@@ -39,6 +39,11 @@ class Procedure(Pending["_T"]):
         self._awaited: Pending[Any] | None = None
         self._stepping = False
 
+    @property
+    def is_stepping(self) -> bool:
+        """Whether it is running right now, and who asks was called by it."""
+        return self._stepping
+
     def start(self) -> Procedure[_T]:
         """Run up to the first await."""
         self._step(None)

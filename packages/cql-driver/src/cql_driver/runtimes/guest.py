@@ -10,6 +10,7 @@ from collections import deque
 from time import monotonic
 
 from cql_driver.core.pending import Waitable, release
+from cql_driver.core.procedures import spawn
 from cql_driver.errors import ForkedError, SessionShutdown
 from cql_driver.logs import get_logger
 from cql_driver.runtimes.sockets import StreamRuntime
@@ -18,10 +19,14 @@ from cql_driver.runtimes.timers import Timers
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Callable, Coroutine
+    from typing import Any, TypeVar
 
+    from cql_driver.core.pending import Pending
+    from cql_driver.core.procedures import Procedure
     from cql_driver.core.runtime import Timer
+
+    _T = TypeVar("_T")
 
 __all__ = ["GuestRuntime"]
 
@@ -54,6 +59,7 @@ class GuestRuntime(StreamRuntime):
         self._in_user = False
         self._woken = False
         self._waiting: dict[object, Waitable] = {}  # by a token of each thread that waits
+        self._procedures: dict[Procedure[Any], None] = {}
         self._guard = allocate_lock()
         self._started = False
         self._stopping = False
@@ -198,6 +204,26 @@ class GuestRuntime(StreamRuntime):
         if not waitable.done and (self.ended or not self._started):
             raise self._refusal()
         return waitable.done
+
+    # --- procedures that the application awaits --------------------------------------------------
+
+    def begin_procedure(self, coroutine: Coroutine[Any, Any, _T]) -> Procedure[_T]:
+        """Start a procedure that goes on by itself, but not longer than what it serves."""
+        procedure = spawn(self, coroutine)
+        if not procedure.done:
+            self._procedures[procedure] = None
+            procedure.add_done_callback(self._procedure_done)
+        return procedure
+
+    def _procedure_done(self, procedure: Pending[Any]) -> None:
+        self._procedures.pop(procedure, None)  # type: ignore[call-overload]
+
+    def end_procedures(self, error: BaseException) -> None:
+        """Have all procedures end: what they wait for may not come any more."""
+        for procedure in tuple(self._procedures):
+            if not procedure.is_stepping:
+                procedure.cancel(error)
+                procedure.set_error(error)  # if it goes on nevertheless
 
     def check_running(self) -> None:
         """Raise `SessionShutdown` when nothing new may begin."""

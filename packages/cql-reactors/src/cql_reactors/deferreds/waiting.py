@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
-from cql_driver.core.procedures import spawn
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -41,7 +39,7 @@ def deferred_of(
 
     `undo` gets a result that comes too late for a Deferred that was cancelled.
     """
-    procedure = spawn(runtime, coroutine)
+    procedure = runtime.begin_procedure(coroutine)
     if procedure.done:
         error = procedure.error
         return fail(Failure(error)) if error is not None else succeed(procedure.value)
