@@ -171,6 +171,7 @@ class Ends(Case):
         gc.collect()
         assert [ref() for ref in dropped] == [None, None]
         await self.until(lambda: self.nodes.connections == 0)
+        assert not [call for call in reactor.getDelayedCalls() if "dead" in str(call)]
         # Another connection has the number of a socket that was watched.
         session = await self.connect()
         await session.execute(SELECT, (1,))

@@ -169,12 +169,11 @@ class TwistedRuntime(HostedRuntime):
 
     def shut(self) -> None:
         """Leave nothing with the reactor."""
-        for delayed in (self._soon, self._delayed):
-            if delayed is not None:
-                delayed.cancel()
+        calls = self._soon, self._delayed
         self._soon = self._delayed = None
         sentinel, self._sentinel = self._sentinel, None
-        _let_go(self._reactor, (*self._watched.values(), *((sentinel,) if sentinel else ())))
+        left = (*self._watched.values(), *((sentinel,) if sentinel else ()))
+        _let_go(self._reactor, left, calls)
         self._watched.clear()
         self._handlers.clear()
 
@@ -206,7 +205,7 @@ class TwistedRuntime(HostedRuntime):
         if self._sentinel is not None:
             left.append(self._sentinel)
         try:
-            self._reactor.callFromThread(_let_go, self._reactor, left)
+            self._reactor.callFromThread(_let_go, self._reactor, left, (self._soon, self._delayed))
         except Exception:  # noqa: BLE001 - at the end of the process
             pass
 
@@ -298,7 +297,10 @@ class _Sentinel(_Descriptor):
         self._waker.close()
 
 
-def _let_go(reactor: Any, descriptors: Iterable[_Descriptor]) -> None:
+def _let_go(reactor: Any, descriptors: Iterable[_Descriptor], calls: Iterable[Any]) -> None:
+    for call in calls:
+        if call is not None and call.active():
+            call.cancel()
     for descriptor in descriptors:
         reactor.removeReader(descriptor)
         if isinstance(descriptor, _Watched):
