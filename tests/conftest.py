@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -38,6 +38,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.integration)
         if _ONCE.intersection(item.path.parts):
             item.add_marker(pytest.mark.once)
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        from tests.parallel import first_the_long_ones
+
+        first_the_long_ones(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep together what shares nodes, whatever ``--dist`` says."""
+    from tests.parallel import Scheduler
+
+    return Scheduler(config, log)
 
 
 @pytest.fixture(autouse=True)

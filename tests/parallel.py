@@ -1,0 +1,111 @@
+"""How tests are dealt out to the two processes of pytest that `make test` runs (pytest-xdist).
+
+A file stays together, and so do files that share nodes, which are started once then. What takes
+long comes first, so that both processes end at about the same time. In one process, without
+xdist, nothing of this matters.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    import pytest
+
+__all__ = ["Scheduler", "first_the_long_ones"]
+
+SHARED = {
+    "three nodes": {
+        "tests/integration/aio/test_nodes.py",
+        "tests/integration/driver/test_agreement.py",
+        "tests/integration/driver/test_consistency.py",
+        "tests/integration/driver/test_faults_nodes.py",
+        "tests/integration/driver/test_nodes.py",
+        "tests/soak/test_soak.py",
+    },
+    "guarded nodes": {
+        "tests/integration/aio/test_security.py",
+        "tests/integration/driver/test_security.py",
+    },
+}
+"""Files that use the same nodes; the rest of ``tests/integration`` uses the one node."""
+
+ALONE = (
+    "tests/integration/driver/test_host_life.py",
+    "tests/integration/schema",
+    "tests/integration/test_server_errors.py",
+    "tests/integration/test_strict_node.py",
+)
+"""Parts of ``tests/integration`` that use nodes of their own only."""
+
+APART = (
+    "test_random_changes_of_another_session",
+    "test_statements_that_the_node_has_thrown_out",
+    "tests/reactors/test_conformance.py",
+    "tests/scenarios/test_hypothesis.py",
+)
+"""Files and tests of which each test may run by itself, since it takes long and shares nothing."""
+
+LONG = (
+    "three nodes",
+    "one node",
+    "tests/integration/driver/test_host_life.py",
+    "tests/demo",
+    "tests/scenarios/test_hypothesis.py",
+    "tests/launcher/test_node.py",
+    "tests/integration/driver/test_schema.py",
+    "tests/apps",
+    "tests/launcher",
+    "tests/integration/driver/test_prepared.py",
+    "guarded nodes",
+    "tests/integration",
+    "tests/reactors",
+    "tests/packaging",
+    "tests/simulacron",
+    "tests/protocol/types/test_round_trips.py",
+    "tests/aio",
+)
+"""What takes more than ten seconds, longest first."""
+
+
+def scope_of(nodeid: str) -> str:
+    """Return a name, the same for all tests that must run in one process."""
+    path, _, name = nodeid.partition("::")
+    if _is_in(path, APART) or name.partition("[")[0] in APART:
+        return nodeid
+    for shared, paths in SHARED.items():
+        if path in paths:
+            return shared
+    if path.startswith("tests/integration/") and not _is_in(path, ALONE):
+        return "one node"
+    return path
+
+
+def _is_in(path: str, places: tuple[str, ...]) -> bool:
+    return any(PurePosixPath(path).is_relative_to(place) for place in places)
+
+
+def _rank(scope: str) -> int:
+    for rank, place in enumerate(LONG):
+        if scope == place or _is_in(scope.partition("::")[0], (place,)):
+            return rank
+    return len(LONG)
+
+
+def first_the_long_ones(items: list[pytest.Item]) -> None:
+    """Put items in the order in which they are dealt out; among equals the order stays."""
+    items.sort(key=lambda item: _rank(scope_of(item.nodeid)))
+
+
+class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
+    """Deals out whole scopes, in the order of the items."""
+
+    def __init__(self, config: pytest.Config, log: Any = None) -> None:
+        super().__init__(config, log)
+        self.config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope_of(nodeid)
