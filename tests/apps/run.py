@@ -49,6 +49,7 @@ APPS = (
     Application("gevent_wsgi", ("gevent",)),
     Application("eventlet_wsgi", ("eventlet",)),
     Application("twisted_web", ("twisted",)),
+    Application("starlette_web", ("starlette", "uvicorn")),
 )
 
 
