@@ -8,6 +8,7 @@ import selectors
 import signal
 import socket
 import struct
+import sys
 import threading
 import time
 import warnings
@@ -45,12 +46,20 @@ def _of(name: str) -> Callable[[], Poller]:
     return lambda: reactor(name)().make_poller()  # type: ignore[attr-defined, no-any-return]
 
 
+def _asyncore_without_poll() -> Poller:
+    """As on Windows."""
+    poller: Any = _of("asyncore")()
+    poller._poll = sys.modules[type(poller).__module__]._select
+    return poller  # type: ignore[no-any-return]
+
+
 MAKERS: dict[str, Callable[[], Poller]] = {
     "epoll": EpollPoller,
     "selectors": SelectorsPoller,
     "poll": _poll_selector,
     "libev": _of("libev"),
     "asyncore": _of("asyncore"),
+    "asyncore-select": _asyncore_without_poll,
 }
 
 
@@ -263,7 +272,7 @@ def test_what_is_closed_while_watched(name: str, told: bool) -> None:
     theirs.send(b"x")
     ours.close()
     found = [ready(poller) for _ in range(3)]
-    if name in ("asyncore", "poll") or (name == "libev" and not told):
+    if name in ("asyncore", "asyncore-select", "poll") or (name == "libev" and not told):
         assert [bool(events[fd] & READ) for events in found] == [True] * 3
     else:
         assert found == [{}] * 3  # the kernel has forgotten it

@@ -31,6 +31,31 @@ __all__ = ["AsyncoreConnection", "AsyncoreRuntime"]
 _LONGEST = 86400.0  # seconds
 
 
+def _poll(timeout: float, channels: dict[int, Any]) -> None:
+    # It cuts off all below a millisecond, and would not sleep at all for the rest of one.
+    asyncore.poll2((math.ceil(timeout * 1000) + 0.5) / 1000, channels)
+
+
+def _select(timeout: float, channels: dict[int, Any]) -> None:
+    try:
+        asyncore.poll(timeout, channels)
+    except (OSError, ValueError):
+        # One is not open, or has a number too high for select, which does not say which one.
+        bad = [channel for fd, channel in channels.items() if not _can_be_selected(fd)]
+        if not bad:
+            raise
+        for channel in bad:
+            channel.handle_close()
+
+
+def _can_be_selected(fd: int) -> bool:
+    try:
+        select.select([fd], [], [], 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 class _Channel:
     """A descriptor, as asyncore wants it: it asks what to watch for, and tells what came."""
 
@@ -78,7 +103,7 @@ class _AsyncorePoller:
         self._map: dict[int, Any] = {}
         self._found: dict[int, int] = {}
         # Where there is no poll, as on Windows, there is select.
-        self._poll = asyncore.poll2 if hasattr(select, "poll") else asyncore.poll
+        self._poll = _poll if hasattr(select, "poll") else _select
         self._closed = False
 
     def register(self, fd: int, events: int) -> None:
@@ -119,8 +144,7 @@ class _AsyncorePoller:
             return []
         # A signal's handler may poll, so what is found is this call's own.
         found = self._found = {}
-        # It cuts off all below a millisecond, and would not sleep at all for the rest of one.
-        self._poll((math.ceil(timeout * 1000) + 0.5) / 1000, self._map)
+        self._poll(timeout, self._map)
         return list(found.items())
 
     def close(self) -> None:
