@@ -183,6 +183,38 @@ def test_those_whose_time_is_over_do_not_count() -> None:
         assert ended == [0]
 
 
+def test_those_given_up_do_not_count() -> None:
+    with Simulation(9, nodes=1) as sim:
+        sim[1].rules.append(Rule(Delay(0.5), text="SELECT"))
+        session = sim.connect("ks", max_waiting_requests=3, **ONE_PLACE)
+        _, ended = start(session, 1, timeout=5.0)
+        given_up, _ = start(session, 3)
+        sim.run(0.1)
+        for future in given_up:
+            future.execution.cancel()
+        futures, _ = start(session, 3)
+        sim.run(0.1)
+        assert len(session.pools.waiting) == 3
+        for future in futures:
+            future.result()
+        assert ended == [0]
+
+
+def test_many_that_wait_are_looked_through_seldom() -> None:
+    with Simulation(9, nodes=1) as sim:
+        sim[1].rules.append(Rule(Delay(2.0), text="SELECT"))
+        session = sim.connect("ks", **ONE_PLACE)
+        start(session, 1, timeout=5.0)
+        futures, _ = start(session, 30_000, timeout=0.5)
+        sim.run(0.3)
+        pools = session.pools
+        assert pools.due(pools._next_look - 1, False) == []
+        assert len(pools.due(pools._next_look - 1, True)) == 30_000
+        sim.run(0.4)
+        assert not pools.waiting
+        assert all(isinstance(f.execution.outcome, OperationTimedOut) for f in futures)
+
+
 def test_overload_may_be_an_error_at_once() -> None:
     with Simulation(10, nodes=1) as sim:
         sim[1].rules.append(Rule(Delay(0.1), text="SELECT"))

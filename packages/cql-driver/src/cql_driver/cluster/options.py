@@ -32,7 +32,7 @@ class Options(TypedDict, total=False):
     max_requests_per_connection: int
     """Requests in flight on one connection, 2048; beyond, they wait."""
     max_waiting_requests: int
-    """Requests of a session that may wait, 65,536; beyond, `ClientOverloaded`."""
+    """Requests of a session that may wait, 131,072; beyond, `ClientOverloaded`."""
     overload: str
     """``"wait"``, or ``"raise"`` to have `ClientOverloaded` at once when all are full."""
     orphan_threshold: int

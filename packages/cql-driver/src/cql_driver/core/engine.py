@@ -210,8 +210,8 @@ class Engine:
         """Expire what ran out of time, and see whether the hosts are well."""
         before, self.tick = self.tick, int(self.runtime.now() / TICK)
         stall = self.tick - before
-        found = False
-        for receiver in self._with_deadlines():
+        found = any(session.waiting for session in self.sessions)
+        for receiver in self._with_deadlines(stall > _STALL):
             found = True
             if stall > _STALL and receiver.expires < NEVER:
                 # The loop stood still (a slow callback, a frozen process): answers may lie
@@ -229,8 +229,8 @@ class Engine:
             self._sweep_timer = None
         self.sweeping = self._sweep_timer is not None
 
-    def _with_deadlines(self) -> Iterator[Execution | Attempt]:
-        """Give all that is in flight, waits or is parked."""
+    def _with_deadlines(self, stalled: bool) -> Iterator[Execution | Attempt]:
+        """Give all that is in flight or parked, and of what waits that whose time is over."""
         for link in self._request_links():
             if link.in_flight:
                 # Most places of the table are free, and quickly passed over.
@@ -238,8 +238,10 @@ class Engine:
                     if isinstance(receiver, (Execution, Attempt)):
                         yield receiver
         for session in list(self.sessions):
-            yield from list(session.waiting)
-            session.forget_done()
+            due = session.due(self.tick, stalled)
+            if due:
+                yield from due
+                session.forget_done()
         yield from list(self.parked)
 
     def _session_links(self) -> list[Link]:

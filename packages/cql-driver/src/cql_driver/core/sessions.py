@@ -25,6 +25,9 @@ __all__ = ["SessionPools"]
 
 log = get_logger("cql_driver.session")
 
+_LOOKED_AT = 8192
+"""Requests that wait which each sweep looks through; for more, as many sweeps are left out."""
+
 _MOST_PASSED = 64
 """Requests that found no place, after which no others are asked whether they find one."""
 
@@ -36,7 +39,17 @@ class SessionPools:
     the same. Requests that find every allowed connection full wait in `waiting`, in order.
     """
 
-    __slots__ = ("_draining", "closed", "engine", "keyspace", "opened", "pools", "waiting")
+    __slots__ = (
+        "_draining",
+        "_looked",
+        "_next_look",
+        "closed",
+        "engine",
+        "keyspace",
+        "opened",
+        "pools",
+        "waiting",
+    )
 
     def __init__(self, engine: Engine, keyspace: str | None) -> None:
         self.engine = engine
@@ -47,6 +60,8 @@ class SessionPools:
         self.closed: SessionShutdown | None = None
         """The error that requests get once it is shut down."""
         self._draining = False
+        self._looked = 0
+        self._next_look = 0
         self.opened = False
         """Whether it has been connected, in its keyspace, to a node at least."""
 
@@ -110,7 +125,7 @@ class SessionPools:
                     "and the cluster is set not to wait (overload='raise')"
                 )
             )
-        elif len(self.waiting) >= settings.max_waiting_requests:
+        elif len(self.waiting) >= settings.max_waiting_requests and not self._made_room():
             execution.resolve(
                 ClientOverloaded(
                     f"{len(self.waiting):,} requests wait for a place on a connection already "
@@ -163,14 +178,36 @@ class SessionPools:
                     return True
         return False
 
+    def due(self, tick: int, stalled: bool) -> list[Execution]:
+        """Return the requests that wait and whose time is over; after a stall, all that wait.
+
+        A hundred thousand of them are not looked through in each sweep: those that are late wait
+        some ticks more.
+        """
+        if not self.waiting or (tick < self._next_look and not stalled):
+            return []
+        self.forget_done()
+        self._next_look = tick + 1 + len(self.waiting) // _LOOKED_AT
+        if stalled:
+            return list(self.waiting)
+        return [execution for execution in self.waiting if execution.expires < tick]
+
     def forget_done(self) -> None:
-        """Drop requests that wait no more, since their time is over."""
+        """Drop requests that wait no more: their time is over, or somebody gave them up."""
         waiting = self.waiting
-        if any(execution.done for execution in waiting):
-            left = [execution for execution in waiting if not execution.done]
+        left = [execution for execution in waiting if not execution.done]
+        if len(left) != len(waiting):
             waiting.clear()
             waiting.extend(left)
             self._watch_links()
+
+    def _made_room(self) -> bool:
+        """Drop what waits no more, at most once in a tick; say whether there is room now."""
+        if self._looked == self.engine.tick or self._draining:
+            return False
+        self._looked = self.engine.tick
+        self.forget_done()
+        return len(self.waiting) < self.engine.settings.max_waiting_requests
 
     def _watch_links(self) -> None:
         """Have links tell of answers, which free places, while something waits for one."""

@@ -116,7 +116,7 @@ class Settings:
     connections_per_host: int = 1
     max_connections_per_host: int = 4
     max_requests_per_connection: int = 2048
-    max_waiting_requests: int = 65536
+    max_waiting_requests: int = 1 << 17
     """Requests of one session that may wait for a place on a connection."""
     overload: str = "wait"
     """``"wait"`` for a place up to max_waiting_requests, or ``"raise"`` at once."""
