@@ -49,6 +49,8 @@ def connected(
 ) -> Iterator[Session]:
     """A session of a cluster of its own, which is shut down at the end."""
     points = options.pop("contact_points", nodes.contact_points)
+    if REACTOR in ("asyncio", "twisted"):
+        options.pop("background_thread", None)  # they cannot do without
     # The machine that runs the tests is busy with the nodes.
     options.setdefault("connect_timeout", 30)
     options.setdefault("control_connection_timeout", 30)
