@@ -12,6 +12,7 @@ having none.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections import deque
 from time import monotonic
@@ -476,9 +477,15 @@ class GreenRuntime(HostedRuntime):
     def stop(self) -> None:
         """End all streams, timers and calls; who waits gets an error. Any thread."""
         loop = self._loop
-        if loop is not None and not self.ended and getcurrent() is loop.hub.greenlet:
-            self.call_soon_threadsafe(self._shut)  # the hub cannot wait
-            return
+        if loop is not None and not self.ended:
+            if sys.is_finalizing():  # no hub runs any more, and no greenlet
+                self.ended = True
+                self.forget_streams()
+                self._drop_everything()
+                return
+            if getcurrent() is loop.hub.greenlet:
+                self.call_soon_threadsafe(self._shut)  # the hub cannot wait
+                return
         super().stop()
 
     def join(self) -> None:
@@ -505,7 +512,7 @@ class GreenRuntime(HostedRuntime):
 
     def __del__(self) -> None:
         loop = getattr(self, "_loop", None)
-        if loop is None or loop.ended:
+        if loop is None or loop.ended or sys.is_finalizing():
             return
         if self.find_hub() is self._hub:
             loop.drop()

@@ -34,6 +34,10 @@ class LibevRuntime(SelectorRuntime):
 
     name = "libev"
 
+    def holds_up_greenlets(self) -> bool:
+        """Say that no library patches libev."""
+        return True
+
     def make_poller(self) -> Poller:
         """Return a loop of libev's own, which this runtime shares with nobody."""
         return LibevPoller()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import os
+import select
 import sys
 import threading
 import weakref
@@ -10,12 +12,13 @@ from _thread import allocate_lock
 from time import monotonic
 
 from cql_driver.core.pending import Waitable, release
-from cql_driver.logs import get_logger
+from cql_driver.logs import get_logger, seldom
 from cql_driver.runtimes.background import MOST_EVENTS, Shared, attend
 from cql_driver.runtimes.leader import LedRuntime
 from cql_driver.runtimes.sockets import SocketRuntime
 from cql_driver.runtimes.system import READ, WRITE, Waker, make_poller, sleep_at_most
 from cql_driver.runtimes.timers import Timers
+from cql_protocol.errors import PluginError
 
 TYPE_CHECKING = False
 
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SelectorRuntime"]
 
-logger = get_logger("cql_driver.runtime")
+logger = log = get_logger("cql_driver.runtime")
 
 _STOP_PATIENCE = 5.0
 """Seconds that `stop` waits for a leader that is held up by a callback."""
@@ -66,6 +69,7 @@ class SelectorRuntime(LedRuntime, SocketRuntime):
                 raise self._refusal()
             if self._shared is not None:
                 return
+            _check_patches(self.name, self.holds_up_greenlets())
             waker = Waker()
             poller = self.make_poller()
             poller.register(waker.fd, READ)
@@ -87,6 +91,10 @@ class SelectorRuntime(LedRuntime, SocketRuntime):
     def make_poller(self) -> Poller:
         """Return what the loop sleeps in; a subclass may have another one."""
         return make_poller()
+
+    def holds_up_greenlets(self) -> bool:
+        """Say whether the loop's sleep is one that no library has patched."""
+        return select.select.__module__ == "select"
 
     # --- one turn -----------------------------------------------------------------------------
 
@@ -250,6 +258,29 @@ class SelectorRuntime(LedRuntime, SocketRuntime):
             shared.end()
         else:
             shared.close()
+
+
+def _check_patches(name: str, hold_up: bool) -> None:
+    """Say in a process that a library has patched what becomes of this loop there.
+
+    Patched before this module was imported, and all of it, it is made of the library's own locks
+    and sleeps. Else it would hold up the whole process while it waits, for ever where one
+    greenlet has what another one waits for: raises `PluginError` then.
+    """
+    library = _thread.allocate_lock.__module__.partition(".")[0]
+    if library not in ("eventlet", "gevent"):
+        return
+    why = "what it sleeps in is not patched" if hold_up else ""
+    if _thread.allocate_lock is not allocate_lock:
+        why = "that was done after cql_driver was imported"
+    if why:
+        raise PluginError(
+            f"reactor {name!r} cannot be used: the process is patched by {library}, and {why}, so "
+            f"a call that waits would hold up all greenlets. Choose reactor={library!r}, or patch "
+            "everything before anything else is imported"
+        )
+    text = "The process is patched by %s, of which the reactor %s knows nothing; choose reactor=%r"
+    seldom(log.warning, ("patched", library, name), text, library, name, library)
 
 
 def _after_fork_in_child() -> None:
