@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-import select
-import selectors
 import signal
 import socket
 import struct
-import sys
 import threading
 import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from cql_driver.runtimes.system import READ, WRITE, EpollPoller, SelectorsPoller
-from tests.reactors.harness import reactor
+from cql_driver.runtimes.system import READ, WRITE
+from tests.reactors.pollers import BOTH, MAKERS, MOST, PATIENCE, Pair, make, pair_of_sockets, ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,47 +23,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.once
 
-BOTH = READ | WRITE
-MOST = 256
-PATIENCE = 20.0
 REFUSALS = (OSError, KeyError, ValueError)
 """What the platform's own pollers raise for a descriptor that they do not know, or know already."""
-
-
-def _poll_selector() -> Poller:
-    poller = SelectorsPoller()
-    poller._selector.close()
-    poller._selector = selectors.PollSelector()
-    return poller
-
-
-def _of(name: str) -> Callable[[], Poller]:
-    return lambda: reactor(name)().make_poller()  # type: ignore[attr-defined, no-any-return]
-
-
-def _asyncore_without_poll() -> Poller:
-    """As on Windows."""
-    poller: Any = _of("asyncore")()
-    poller._poll = sys.modules[type(poller).__module__]._select
-    return poller  # type: ignore[no-any-return]
-
-
-MAKERS: dict[str, Callable[[], Poller]] = {
-    "epoll": EpollPoller,
-    "selectors": SelectorsPoller,
-    "poll": _poll_selector,
-    "libev": _of("libev"),
-    "asyncore": _of("asyncore"),
-    "asyncore-select": _asyncore_without_poll,
-}
-
-
-def make(name: str) -> Poller:
-    if name == "epoll" and not hasattr(select, "epoll"):
-        pytest.skip("this platform has no epoll")
-    if name == "poll" and not hasattr(selectors, "PollSelector"):
-        pytest.skip("this platform has no poll")
-    return MAKERS[name]()
 
 
 @pytest.fixture(params=MAKERS)
@@ -80,27 +36,9 @@ def poller(request: pytest.FixtureRequest) -> Iterator[Poller]:
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    ours, theirs = _pair()
+    ours, theirs = pair_of_sockets()
     with ours, theirs:
         yield ours, theirs
-
-
-Pair = tuple[socket.socket, socket.socket]
-
-
-def _pair() -> Pair:
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    theirs.setblocking(False)
-    return ours, theirs
-
-
-def ready(poller: Poller, timeout: float = 0.0) -> dict[int, int]:
-    """Return what is ready, with other bits (a hang-up, an error) taken as both."""
-    events = poller.poll(timeout, MOST)
-    found = {fd: mask if mask in (READ, WRITE) else BOTH for fd, mask in events}
-    assert len(found) == len(events), "a descriptor was reported twice"
-    return found
 
 
 def test_each_bit(poller: Poller, pair: Pair) -> None:
@@ -181,7 +119,7 @@ def test_threads_in_turn(poller: Poller, pair: Pair) -> None:
 
 
 def test_many_descriptors(poller: Poller) -> None:
-    pairs = [_pair() for _ in range(150)]
+    pairs = [pair_of_sockets() for _ in range(150)]
     seen: dict[int, int] = {}
     for ours, theirs in pairs:
         poller.register(ours.fileno(), READ)
@@ -246,7 +184,7 @@ def test_what_is_not_watched_or_is_already(poller: Poller, pair: Pair) -> None:
 
 def test_what_is_not_open(poller: Poller) -> None:
     """It is refused, or reported as ready, so that who reads gets the error."""
-    ours, theirs = _pair()
+    ours, theirs = pair_of_sockets()
     fd = ours.fileno()
     ours.close()
     theirs.close()
@@ -264,7 +202,7 @@ def test_what_is_not_open(poller: Poller) -> None:
 def test_what_is_closed_while_watched(name: str, told: bool) -> None:
     """No loop of ours does that; nothing breaks, and the number can be used again."""
     poller = make(name)
-    ours, theirs = _pair()
+    ours, theirs = pair_of_sockets()
     fd = ours.fileno()
     poller.register(fd, READ)
     if told:
@@ -279,7 +217,7 @@ def test_what_is_closed_while_watched(name: str, told: bool) -> None:
     if name != "epoll":
         poller.unregister(fd)
     theirs.close()
-    again = _pair()
+    again = pair_of_sockets()
     by_fd = {sock.fileno(): sock for sock in again}
     assert fd in by_fd
     poller.register(fd, READ)
@@ -293,7 +231,7 @@ def test_what_is_closed_while_watched(name: str, told: bool) -> None:
 
 def test_a_copy_stays_open_elsewhere(poller: Poller) -> None:
     """As in a child process: what is closed here is not heard of, whatever the copy gets."""
-    ours, theirs = _pair()
+    ours, theirs = pair_of_sockets()
     fd = ours.fileno()
     poller.register(fd, READ)
     assert ready(poller) == {}
@@ -307,7 +245,7 @@ def test_a_copy_stays_open_elsewhere(poller: Poller) -> None:
         assert ready(poller, left) == {}
         rounds += 1
     assert rounds < 10
-    again = _pair()
+    again = pair_of_sockets()
     by_fd = {sock.fileno(): sock for sock in again}
     poller.register(fd, READ)
     theirs.send(b"more")
@@ -434,109 +372,3 @@ def test_a_child_that_closes_it_does_no_harm(poller: Poller, pair: Pair, sleeps:
     theirs.send(b"x")
     thread.join(PATIENCE)
     assert heard == [{ours.fileno(): READ}]
-
-
-# --- a model --------------------------------------------------------------------------------
-
-
-class Ends:
-    """A pair of sockets, and what a poller must tell of ours."""
-
-    def __init__(self) -> None:
-        self.ours, self.theirs = _pair()
-        self.watched = 0
-        self.gone = False
-
-    def close(self) -> None:
-        self.ours.close()
-        self.theirs.close()
-
-    def drain(self, sock: socket.socket) -> None:
-        try:
-            while sock.recv(1 << 16):
-                pass
-        except OSError:
-            pass
-
-    def fill(self) -> None:
-        try:
-            while True:
-                self.ours.send(bytes(1 << 14))
-        except OSError:
-            pass
-
-    def expected(self) -> int:
-        fds, bits = [self.ours.fileno()], 0
-        if select.select(fds, [], [], 0)[0]:
-            bits |= READ
-        if select.select([], fds, [], 0)[1]:
-            bits |= WRITE
-        return bits & self.watched
-
-
-ACTIONS = ["watch r", "watch w", "watch rw", "forget", "replace", "send", "drain", "fill"]
-ACTIONS += ["make room", "hang up", "poll", "poll"]
-STEPS = st.lists(
-    st.tuples(
-        st.integers(0, 3),
-        st.sampled_from(ACTIONS),
-    ),
-    max_size=60,
-)
-
-
-def step(poller: Poller, ends: list[Ends], index: int, action: str) -> None:
-    end = ends[index]
-    fd = end.ours.fileno()
-    if action.startswith("watch"):
-        events = {"r": READ, "w": WRITE, "rw": BOTH}[action.removeprefix("watch ")]
-        (poller.modify if end.watched else poller.register)(fd, events)
-        end.watched = events
-    elif action in ("forget", "replace"):
-        if end.watched:
-            poller.unregister(fd)
-            end.watched = 0
-        if action == "replace":
-            end.close()
-            ends[index] = Ends()  # the kernel gives it the numbers that are free
-    elif action == "send" and not end.gone:
-        end.theirs.send(b"x")
-    elif action == "drain":
-        end.drain(end.ours)
-    elif action == "fill":
-        end.fill()
-    elif action == "make room" and not end.gone:
-        end.drain(end.theirs)
-    elif action == "hang up":
-        end.theirs.close()
-        end.gone = True
-
-
-def check(poller: Poller, ends: list[Ends]) -> None:
-    found = ready(poller)
-    expected = {end.ours.fileno(): bits for end in ends if (bits := end.expected())}
-    assert found.keys() == expected.keys()
-    for end in ends:
-        fd = end.ours.fileno()
-        if fd in found:
-            # A hang-up may be told as both, also to who watches for one.
-            assert found[fd] == expected[fd] or (end.gone and found[fd] == BOTH)
-
-
-@pytest.mark.parametrize("name", MAKERS)
-@settings(max_examples=60)
-@given(steps=STEPS)
-def test_as_a_model_has_it(name: str, steps: list[tuple[int, str]]) -> None:
-    poller = make(name)
-    ends = [Ends() for _ in range(4)]
-    try:
-        for index, action in steps:
-            if action == "poll":
-                check(poller, ends)
-            else:
-                step(poller, ends, index, action)
-        check(poller, ends)
-    finally:
-        poller.close()
-        for end in ends:
-            end.close()
