@@ -80,4 +80,6 @@ def __getattr__(name: str) -> object:
     if pytest is not None:
         # Failures are to show values, as those of test modules do.
         pytest.register_assert_rewrite(*(_PLACES.keys() - sys.modules.keys()))
+    if name in __all__:
+        _load("Kit")  # says what is missing
     return _load(name)
