@@ -172,8 +172,13 @@ class HostPool:
 
     def _filled(self, procedure: Pending[None]) -> None:
         self._filling = None
-        if procedure.error is not None and not self.closed:
-            log.error("The pool of %s stopped filling", self.host, exc_info=procedure.error)
+        error = procedure.error
+        if error is None or self.closed:
+            return
+        if isinstance(error, Exception):
+            log.error("The pool of %s stopped filling", self.host, exc_info=error)
+        else:  # Ctrl-C in the thread that runs the loop, which is no reason to stop
+            self.session.engine.runtime.call_soon(self.fill)
 
     async def _fill(self) -> None:
         engine = self.session.engine
