@@ -31,7 +31,7 @@ async def test_a_request_leaves_an_orphan_alone(
     async with connect() as session:
         select = await session.prepare("SELECT v FROM t WHERE k = ?")
         for node in nodes.cluster.nodes:
-            node.rules.append(Rule(Delay(0.1), message=Execute, times=1))
+            node.rules.append(Rule(Delay(0.3), message=Execute, times=1))
         waiting = asyncio.ensure_future(getattr(session, way)(select, (1,)))
         await asyncio.sleep(0.02)
         assert owed(session) == (1, 0)
