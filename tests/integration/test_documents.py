@@ -17,8 +17,17 @@ def programs(document: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
+def awaiting(program: str) -> str:
+    """A program that runs one which awaits outside of any function, as ``python -m asyncio`` does."""
+    return (
+        "import ast, asyncio\n"
+        f'code = compile({program!r}, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)\n'
+        "asyncio.run(eval(code, {}))\n"
+    )
+
+
 def output(program: str, cassandra: Cluster) -> str:
-    program = program.replace('"127.0.0.1"', repr(cassandra.contact_points[0]))
+    program = program.replace("127.0.0.1", cassandra.contact_points[0])
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
@@ -28,15 +37,22 @@ def output(program: str, cassandra: Cluster) -> str:
 
 
 def test_the_readmes_examples(cassandra: Cluster) -> None:
-    driver, protocol = programs("README.md")
+    driver, awaited, protocol = programs("README.md")
     lines = output(driver, cassandra).splitlines()
     assert sorted(lines[:3]) == ["1 Emma", "2 Middlemarch", "3 Orlando"]
     assert lines[3:] == ["Middlemarch"]
+    assert sorted(output(awaiting(awaited), cassandra).splitlines()) == sorted(lines[:3])
     assert cassandra.version in output(protocol, cassandra)
 
 
 def test_the_page_of_the_driver_on_the_index_has_the_same_example() -> None:
-    assert programs("packages/cql-driver/README.md") == programs("README.md")[:1]
+    assert programs("packages/cql-driver/README.md")[:1] == programs("README.md")[:1]
+
+
+def test_the_example_of_the_page_for_asyncio(cassandra: Cluster) -> None:
+    driver, awaited = programs("packages/cql-driver/README.md")
+    output(driver, cassandra)
+    assert "Emma" in output(awaiting(awaited), cassandra)
 
 
 def test_the_sans_io_demo(cassandra: Cluster) -> None:

@@ -6,11 +6,12 @@ The numbers are those of ``docs/scenarios.md``.
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cql_driver import DriverException, OperationTimedOut
+from cql_driver.cluster import NoHostAvailable
 from cql_driver.errors import ConnectionShutdown
 from cql_driver.policies import RetryPolicy
 from cql_driver.query import SimpleStatement
@@ -36,6 +37,9 @@ from tests.proxy import (
     Statement,
     Where,
 )
+
+if TYPE_CHECKING:
+    from cql_driver.cluster import Session
 
 EXECUTED = Opcode(opcodes.EXECUTE, opcodes.QUERY)
 SELECT = "SELECT k, v FROM t WHERE k = ?"
@@ -174,7 +178,15 @@ def test_scenario_07_heartbeat_and_time_out_at_once(
             assert isinstance(error, OperationTimedOut | ConnectionShutdown)
         assert isinstance(outcomes[0].errors[0], OperationTimedOut)
         until(lambda: alive(session), "it is connected again")
-        assert read(session) == (1, "v1")
+        # On a busy machine such a short heartbeat fails now and then without a fault.
+        until(lambda: _reads(session), "it reads again")
+
+
+def _reads(session: Session) -> bool:
+    try:
+        return read(session) == (1, "v1")
+    except NoHostAvailable:
+        return False
 
 
 def test_scenario_11_a_heartbeat_on_a_connection_that_breaks(

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration.driver.support import REACTOR
 from tests.on_reactor import REACTORS
 
 if TYPE_CHECKING:
     from tests.cassandra import Cluster as Nodes
 
-pytestmark = pytest.mark.once
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(REACTOR != "selector", reason="all tests run on one reactor here"),
+]
 
 _ROOT = Path(__file__).parents[3]
 _PATIENCE = 120.0
