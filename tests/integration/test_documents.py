@@ -18,7 +18,7 @@ def programs(document: str) -> list[str]:
 
 
 def awaiting(program: str) -> str:
-    """A program that runs one which awaits outside of any function, as ``python -m asyncio`` does."""
+    """A program that runs one which awaits outside of functions, as ``python -m asyncio`` does."""
     return (
         "import ast, asyncio\n"
         f'code = compile({program!r}, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)\n'
