@@ -101,6 +101,44 @@ def test_cancelling_leaves_an_orphan_that_its_answer_frees() -> None:
         assert len(link.streams) == 0
 
 
+def test_cancelled_requests_cost_no_connection() -> None:
+    with Simulation(6, nodes=1) as sim:
+        sim[1].rules.append(Rule(Delay(0.5), text="SELECT"))
+        session = sim.connect("ks", orphan_threshold=3)
+        [link] = session.pools.links()
+        for _ in range(2):  # the second time on the same streams
+            futures = [session.execute_async(READ, timeout=1.0) for _ in range(10)]
+            sim.run(0.1)
+            assert all(future.cancel() for future in futures)
+            sim.run(0.1)
+            assert (link.in_flight, link.orphans) == (0, 10)
+            sim.run(0.5)
+            assert (link.in_flight, link.orphans) == (0, 0)
+        sim.run(2.0)
+        assert session.pools.links() == [link]
+        assert sim.runtime.live_timers == 1  # of heartbeats
+
+
+@pytest.mark.parametrize(("timeout", "patience"), [(1.0, 1.0), (None, 60.0), (3600.0, 60.0)])
+def test_cancelled_requests_count_once_their_answers_are_overdue(
+    timeout: float | None, patience: float
+) -> None:
+    with Simulation(6, nodes=1) as sim:
+        sim[1].rules.append(Rule(Drop(), text="SELECT", times=4))
+        session = sim.connect("ks", orphan_threshold=3)
+        [old] = session.pools.links()
+        futures = [session.execute_async(READ, timeout=timeout) for _ in range(4)]
+        sim.run(0.1)
+        for future in futures:
+            future.cancel()
+        sim.run(patience - 0.2)
+        assert session.pools.links() == [old]
+        sim.run(0.3)
+        [new] = session.pools.links()
+        assert new is not old
+        assert old.closed
+
+
 def test_the_time_runs_while_a_statement_is_prepared() -> None:
     with Simulation(7, nodes=1) as sim:
         session = sim.connect("ks")

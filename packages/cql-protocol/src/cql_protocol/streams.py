@@ -72,7 +72,7 @@ class StreamTable:
         if more <= 0:
             raise StreamsExhausted(
                 f"all {self.limit:,} stream ids of the connection are taken "
-                f"({self.orphans:,} by requests that timed out): "
+                f"({self.orphans:,} by requests nobody waits for any more): "
                 "send fewer requests at once, or use more connections"
             )
         self.waiting += [None] * more

@@ -53,6 +53,8 @@ log = get_logger("cql_driver.cluster")
 
 _STALL = 12
 """Ticks between two sweeps from which on the loop is held to have stood still."""
+_PATIENCE = round(60.0 / TICK)
+"""Ticks after which an answer is overdue whose request was cancelled and had longer, or for ever."""
 
 
 class Engine:
@@ -221,6 +223,8 @@ class Engine:
                 self.health.timed_out(receiver)
                 receiver.expire()
         if self.closed is None:
+            if stall <= _STALL:  # else their answers may lie unread
+                found = self._replace_clogged() or found
             # Before hosts are looked at: a policy of the user's is asked then, and may raise.
             self._sweep_timer = self.runtime.call_later(TICK, _sweep, weakref.ref(self))
             found = self.health.look(stall > _STALL) or found
@@ -401,11 +405,26 @@ class Engine:
         if host.signal_connection_failure(error):
             self.hosts.mark_down(host, str(error))
 
-    def orphaned(self, link: Link) -> None:
-        """A request was given up; replace a connection with too many of those."""
-        # Where few fit on a connection, fewer of these are too many.
-        if link.orphans > min(self.settings.orphan_threshold, link.streams.limit // 2):
-            self.replace(link, f"{link.orphans} requests timed out on it and are still unanswered")
+    def orphaned(self, link: Link, attempt: Execution | Attempt) -> None:
+        """Nobody waits for an attempt any more, which counts against its link once it is due."""
+        if attempt.expires < self.tick:
+            link.early.pop(attempt.stream, None)
+        else:  # it was cancelled, or another attempt was quicker
+            link.early[attempt.stream] = min(attempt.expires, self.tick + _PATIENCE)
+
+    def _replace_clogged(self) -> bool:
+        """Replace connections with too many overdue answers; say if there may be more soon."""
+        soon = False
+        for link in self._request_links():
+            # Where few fit on a connection, fewer of these are too many.
+            most = min(self.settings.orphan_threshold, link.streams.limit // 2)
+            if link.orphans > most:
+                overdue = link.overdue(self.tick)
+                if overdue > most:
+                    why = f"{overdue} requests ran out of time on it and are still unanswered"
+                    self.replace(link, why)
+                soon = soon or bool(link.early)
+        return soon
 
     def replace(self, link: Link, why: str) -> None:
         """Have another connection in the place of one that sessions shall not use any more."""

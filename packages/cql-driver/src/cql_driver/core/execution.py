@@ -350,8 +350,9 @@ class Execution(Recovery):
                 self.done = True
                 if self.waiter is not None:
                     release(self.waiter)
-                if self.complete is not None:
-                    self.complete(self)
+                complete = self.complete
+                if complete is not None:
+                    complete(self)
                 return
         link, self.link = self.link, None
         self.answered(self, link, response)
@@ -473,7 +474,7 @@ class Execution(Recovery):
             return
         link.orphan(attempt.stream)
         if not self.session.distrust(self.message, link, "a USE was given up on it"):
-            self.session.engine.orphaned(link)
+            self.session.engine.orphaned(link, attempt)
 
     def _tell_ended(self, more: Details, outcome: Outcome) -> None:
         more.observed = False

@@ -14,6 +14,7 @@ from cql_protocol.errors import (
     RemoteProtocolError,
 )
 from cql_protocol.messages import Event, Options
+from cql_protocol.streams import ORPHAN
 
 TYPE_CHECKING = False
 
@@ -77,6 +78,7 @@ class Link:
         "bytes_sent",
         "closed",
         "connection",
+        "early",
         "endpoint",
         "heard",
         "host",
@@ -103,6 +105,8 @@ class Link:
         self.transport: Transport | None = None
         self.out: list[bytes] = []
         self.closed = False
+        self.early: dict[int, int] = {}
+        """Orphans of requests whose time was not over: by stream the tick when it is."""
         self.heard = 1
         """How many times something came."""
         self.watch: Any = None
@@ -251,6 +255,17 @@ class Link:
             self._given_up += 1
             if self._closing:
                 self._close_when_idle()
+
+    def overdue(self, tick: int) -> int:
+        """How many orphans there are whose time is over."""
+        waiting = self.streams.waiting
+        # A stream that was answered since may have been taken again.
+        self.early = {
+            stream: until
+            for stream, until in self.early.items()
+            if until >= tick and stream < len(waiting) and waiting[stream] is ORPHAN
+        }
+        return self.orphans - len(self.early)
 
     @property
     def is_asked(self) -> bool:
