@@ -35,6 +35,9 @@ HEADER_SIZE = 9
 
 pack_header = HEADER.pack
 unpack_header = HEADER.unpack_from
+unpack_result = Struct(">HHBii").unpack_from
+"""version and flags, stream, opcode, length, and the kind with which the body of a RESULT begins"""
+LEAST_RESULT = HEADER_SIZE + 4
 
 _FOR_SEGMENTS = ("compress_block", "decompress_block")
 """What a `SegmentCompressor` has beyond a `Compressor`."""

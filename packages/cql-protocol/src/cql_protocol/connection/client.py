@@ -7,9 +7,11 @@ from collections import deque
 from cql_protocol.connection.base import (
     DEFAULT_MAX_FRAME_SIZE,
     HEADER_SIZE,
+    LEAST_RESULT,
     Connection,
     pack_header,
     unpack_header,
+    unpack_result,
 )
 from cql_protocol.connection.states import State, after_request, after_response
 from cql_protocol.dialect import Dialect, Features
@@ -25,7 +27,7 @@ from cql_protocol.messages import Event, Request, Response, Startup, Supported, 
 from cql_protocol.messages.base import Record
 from cql_protocol.messages.codec import decode_response
 from cql_protocol.messages.opcodes import FLAG_BETA, FLAG_CUSTOM_PAYLOAD, FLAG_TRACING, RESULT
-from cql_protocol.messages.results import decode_plain_result
+from cql_protocol.messages.results import DONE, VOID, decode_plain_result
 from cql_protocol.streams import MAX_STREAMS, ORPHAN, StreamTable
 from cql_protocol.wire import write_bytes_map
 
@@ -224,49 +226,89 @@ class ClientConnection(Connection):
         self._raise_interrupt()
 
     def _receive_frames(self, data: bytes) -> None:
-        inbox = self._inbox
-        data = inbox.add(data)
+        data = self._inbox.add(data)
         at, size = 0, len(data)
-        answer = 0x80 | self.version
-        limit = self.max_frame_size
-        release = self.streams.release
-        segmented = self._segments_in
-        while size - at >= HEADER_SIZE:
-            version, flags, stream, opcode, length = unpack_header(data, at)
-            if version != answer and self._ended_by(version):
-                return
-            start = at + HEADER_SIZE
-            if not 0 <= length <= limit:
-                self._check_length(length)
-            end = start + length
-            if end > size:
-                inbox.keep(data[at:], HEADER_SIZE + length)
-                return
-            at = end
-            if version != answer:
-                self._foreign_version(version, opcode, data[start:end])
-                return
-            receiver = release(stream) if stream >= 0 else None
-            if receiver is ORPHAN:
-                continue
-            state = self.state
-            if state is State.CLOSED:
-                return
-            if opcode == RESULT and not flags and receiver is not None and state is State.READY:
-                # What a busy connection carries: the same as below, by the shortest way.
+        while at < size:
+            if self.state is State.READY:
+                at = self._receive_results(data, at)
+            if at < size:
+                at = self._receive_frame(data, at)
+
+    def _receive_results(self, data: bytes, at: int) -> int:
+        """Give out results as long as they are plain; return where something else begins.
+
+        The shortest way for what a busy connection carries: it does as `_receive_frame` does.
+        """
+        streams = self.streams
+        waiting, free = streams.waiting, streams._free
+        dialect, limit = self.dialect, self.max_frame_size
+        plain = (0x80 | dialect.version) << 8
+        size = len(data)
+        while at + LEAST_RESULT <= size:
+            head, stream, opcode, length, kind = unpack_result(data, at)
+            end: int = at + HEADER_SIZE + length
+            if head != plain or opcode != RESULT or not 4 <= length <= limit or end > size:
+                break
+            try:
+                receiver = waiting[stream]
+            except IndexError:
+                break  # also when a receiver has closed the connection
+            if receiver is None or receiver is ORPHAN:
+                break
+            waiting[stream] = None
+            free.append(stream)
+            if length == 4 and kind == VOID:
+                response: Any = DONE
+            else:
                 try:
-                    response: Any = decode_plain_result(data[start:end], self.dialect)
+                    response = decode_plain_result(data[at + HEADER_SIZE : end], dialect)
                 except DriverException as exc:
                     response = exc
-                self._tell(receiver, stream, response)
-                continue
-            self._handle(receiver, stream, flags, opcode, data[start:end])
-            if self._segments_in is not segmented:
-                # READY or AUTHENTICATE has just ended the part without segments.
-                assert self._segments_in is not None
-                self._receive_segments(self._segments_in, data[at:])
-                return
-        inbox.keep(data[at:], HEADER_SIZE)
+            at = end
+            try:
+                receiver(response)
+            except BaseException as exc:  # noqa: BLE001 - it must not harm the others
+                self._failed(stream, exc)
+        return at
+
+    def _receive_frame(self, data: bytes, at: int) -> int:
+        """Handle the frame that begins at `at`; return where the next one does.
+
+        That is the end of `data` when nothing more is to be done with it.
+        """
+        inbox = self._inbox
+        size = len(data)
+        if size - at < HEADER_SIZE:
+            inbox.keep(data[at:], HEADER_SIZE)
+            return size
+        version, flags, stream, opcode, length = unpack_header(data, at)
+        foreign = version != 0x80 | self.version
+        if foreign and self._ended_by(version):
+            return size
+        start = at + HEADER_SIZE
+        if not 0 <= length <= self.max_frame_size:
+            self._check_length(length)
+        end: int = start + length
+        if end > size:
+            inbox.keep(data[at:], HEADER_SIZE + length)
+            return size
+        body = data[start:end]
+        if foreign:
+            self._foreign_version(version, opcode, body)
+            return size
+        receiver = self.streams.release(stream) if stream >= 0 else None
+        if receiver is ORPHAN:
+            return end
+        if self.state is State.CLOSED:
+            return size
+        segmented = self._segments_in
+        self._handle(receiver, stream, flags, opcode, body)
+        if self._segments_in is not segmented:
+            # READY or AUTHENTICATE has just ended the part without segments.
+            assert self._segments_in is not None
+            self._receive_segments(self._segments_in, data[end:])
+            return size
+        return end
 
     def _handle(
         self, receiver: Receiver | None, stream: int, flags: int, opcode: int, body: bytes
@@ -342,10 +384,15 @@ class ClientConnection(Connection):
         """Give a receiver its answer; what it raises must not harm the others."""
         try:
             receiver(response)
-        except Exception as exc:  # noqa: BLE001 - it is reported as an event, never lost
-            self._events.append(ReceiverFailed(stream, exc))
-        except BaseException as exc:  # noqa: BLE001 - it is raised when all have been told
-            self._interrupt = self._interrupt or exc
+        except BaseException as exc:  # noqa: BLE001 - see `_failed`
+            self._failed(stream, exc)
+
+    def _failed(self, stream: int, error: BaseException) -> None:
+        """Make an event of what a receiver raised; an interrupt is raised when all are told."""
+        if isinstance(error, Exception):
+            self._events.append(ReceiverFailed(stream, error))
+        else:
+            self._interrupt = self._interrupt or error
 
     def _raise_interrupt(self) -> None:
         interrupt, self._interrupt = self._interrupt, None
