@@ -42,4 +42,8 @@ class HostedRuntime(GuestRuntime, SocketRuntime):
                 handler.on_writable()
         except Exception:
             logger.exception("The event loop failed on a connection")
+        except BaseException:
+            self._woken = False  # else nobody would ask for a turn any more
+            self._ask_for_a_turn()
+            raise
         self.turn()

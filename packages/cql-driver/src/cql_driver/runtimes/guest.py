@@ -305,6 +305,8 @@ class GuestRuntime(StreamRuntime):
             self._run_ready()
             if not self._in_user:
                 self._run_users()
+        if self.ended:
+            return  # what was called has ended it
         self.ended = True
         self.shut()
         self._drop_everything()
@@ -315,7 +317,7 @@ class GuestRuntime(StreamRuntime):
         if self.forked or not self._in_user:
             self._users.clear()
         self.drop_streams()
-        for waitable in tuple(self._waiting.values()):
+        for waitable in self._waiting.copy().values():  # threads add theirs meanwhile
             if waitable.waiter is not None:
                 release(waitable.waiter)
 
