@@ -47,8 +47,9 @@ class Metadata:
         self.spread = spread
         self.hashed = 0
 
-    def spreads(self, keyspace: str) -> bool:
-        return self.spread and keyspace == "ks"
+    @property
+    def spreading(self) -> frozenset[str]:
+        return frozenset({"ks"} if self.spread else ())
 
     def token_of(self, routing_key: bytes) -> int:
         self.hashed += 1

@@ -14,6 +14,7 @@ from cql_driver.cluster.values import (
 )
 from cql_driver.errors import InvalidArgumentType
 from cql_driver.handlers import ProtocolHandler
+from cql_driver.timestamps import MonotonicTimestampGenerator
 
 TYPE_CHECKING = False
 
@@ -36,11 +37,22 @@ class CheckedAttributes:
     Those that take a while to make are made when somebody looks at them.
     """
 
+    next_timestamp: Callable[[], int | None]
+    """What gives the next request's timestamp, by `timestamp_generator`."""
+
+    if TYPE_CHECKING:
+        # What `SessionRequests` has.
+        def _next_timestamp(self) -> int | None: ...
+
     def __setattr__(self, name: str, value: Any) -> None:
         check = _CHECKS.get(name)
         if check is not None:
             value = check(name, value)
         object.__setattr__(self, name, value)
+        if name == "timestamp_generator":
+            # What our own gives needs no check, so nothing stands between it and each write.
+            own = value.__class__ is MonotonicTimestampGenerator
+            self.next_timestamp = value.__call__ if own else self._next_timestamp
 
     @cached_property
     def session_id(self) -> UUID:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from cql_driver.cluster.profiles import NOT_SET, checked_timeout
+from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET, checked_timeout
 from cql_driver.cluster.values import checked_host
 from cql_driver.core.execution import Execution
 from cql_driver.core.procedures import gather, spawn
@@ -67,6 +67,72 @@ class RequestFactory:
         execute_as: str | None,
     ) -> tuple[Execution, Callable[[], object]]:
         """Return the execution of the statement, and what starts it on the loop."""
+        if (
+            query.__class__ is PreparedStatement
+            and execution_profile is EXEC_PROFILE_DEFAULT
+            and timeout is NOT_SET
+            and query.state.renew is None
+            and not trace
+            and custom_payload is None
+            and paging_state is None
+            and host is None
+            and execute_as is None
+            and query.custom_payload is None
+        ):
+            execution = self._make_usual(query, parameters)
+            return execution, execution.start
+        return self._make_any(
+            query,
+            parameters,
+            timeout,
+            trace,
+            custom_payload,
+            execution_profile,
+            paging_state,
+            host,
+            execute_as,
+        )
+
+    def _make_usual(self, query: PreparedStatement, parameters: Any) -> Execution:
+        """Do what `_make_any` does for a prepared statement and nothing but its values.
+
+        Most requests are such, so `profile` and `encode` are written out.
+        """
+        session = self.session
+        profile = session.cluster.profile_manager.profiles[EXEC_PROFILE_DEFAULT]
+        options = profile._options or profile.options()
+        pools = session._pools or session.pools
+        bound = query.bind(parameters)
+        execution = Execution(pools, bound, None, options, options.timeout, options.ticks)  # type: ignore[arg-type]
+        if query._inherited:
+            self.encode(execution, None)
+        else:
+            timed = session.use_client_timestamp and not query.state.is_read
+            execution.message = BoundExecute(
+                bound.snapshot,
+                bound.values,
+                options.consistency_level,
+                options.serial_consistency_level,
+                session.default_fetch_size,
+                None,
+                session.next_timestamp() if timed else None,
+            )
+        if pools.engine.watched:
+            execution.observe()
+        return execution
+
+    def _make_any(
+        self,
+        query: Any,
+        parameters: Any,
+        timeout: Any,
+        trace: bool,
+        custom_payload: Mapping[str, bytes | None] | None,
+        execution_profile: Any,
+        paging_state: bytes | None,
+        host: Host | None,
+        execute_as: str | None,
+    ) -> tuple[Execution, Callable[[], object]]:
         session = self.session
         profile = session.profile(execution_profile)
         options = profile._options or profile.options()

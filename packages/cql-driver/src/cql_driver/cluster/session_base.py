@@ -56,7 +56,6 @@ class SessionBase(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttrib
         self._make = self._requests.make
         self._listeners: list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = []
         self._decoder = PageDecoder(cluster.read_options)
-        self.next_timestamp = self._next_timestamp
         self._shutdown = False
 
     def __repr__(self) -> str:

@@ -30,6 +30,7 @@ class _Snapshot:
         "hash_fn",
         "keyspaces",
         "partitioner",
+        "spreading",
         "tables",
         "token_class",
         "token_map",
@@ -65,6 +66,10 @@ class _Snapshot:
             self.token_map = TokenMap(ring, strategies, before)
             self.tables = self.token_map.tables
             self.hash_fn = ring.token_class.hash_fn
+        everyone = len(self.by_endpoint)
+        self.spreading = frozenset(
+            name for name, table in self.tables.items() if 0 < table.replica_count < everyone
+        )
 
 
 class Metadata:
@@ -85,6 +90,8 @@ class Metadata:
 
     def __init__(self) -> None:
         self._snapshot = _Snapshot((), {}, None, None, (None, None))
+        self.spreading = self._snapshot.spreading
+        """The keyspaces of which `spreads` is true."""
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -181,9 +188,7 @@ class Metadata:
         False also when nothing is known of the keyspace. The *order* of replicas depends on
         the token even when every host is one: conditional statements go by it.
         """
-        snapshot = self._snapshot
-        table = snapshot.tables.get(keyspace)
-        return table is not None and 0 < table.replica_count < len(snapshot.by_endpoint)
+        return keyspace in self.spreading
 
     def export_schema_as_string(self) -> str:
         """Return the statements that create all keyspaces with what is in them, formatted.
@@ -269,13 +274,15 @@ class Metadata:
 
     def _swap(self, **changes: Any) -> None:
         old = self._snapshot
-        self._snapshot = _Snapshot(
+        new = _Snapshot(
             changes.get("hosts", old.by_endpoint.values()),
             changes.get("keyspaces", old.keyspaces),
             changes.get("ring", self._ring),
             old,
             changes.get("names", (old.cluster_name, old.partitioner)),
         )
+        self._snapshot = new
+        self.spreading = new.spreading
 
 
 NO_VALID_REPLICA: Any = object()

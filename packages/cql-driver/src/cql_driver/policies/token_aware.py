@@ -126,14 +126,19 @@ class TokenAwarePolicy(WrapperPolicy):
         replicas: tuple[Host, ...]
         host: Host | None
         if query is not None and metadata is not None:
-            keyspace = query.keyspace or working_keyspace
-            if keyspace:
-                fixed = (
-                    query.consistency_level in _SERIAL
-                    or query.is_lwt()
-                    or not self.shuffle_replicas
+            # Bound statements have a snapshot, from which this is read without calls.
+            snapshot = getattr(query, "snapshot", None)
+            if snapshot is None:
+                keyspace = query.keyspace or working_keyspace
+                lwt = query.is_lwt()
+            else:
+                keyspace = (
+                    query._keyspace or snapshot.keyspace or query.keyspace or working_keyspace
                 )
-                if fixed or metadata.spreads(keyspace):
+                lwt = snapshot.lwt
+            if keyspace:
+                fixed = lwt or query.consistency_level in _SERIAL or not self.shuffle_replicas
+                if fixed or keyspace in metadata.spreading:
                     key = query.routing_key
                     token = None if key is None else metadata.token_of(key)
                     replicas = () if token is None else metadata.replicas(keyspace, token)
@@ -223,7 +228,7 @@ class TokenAwarePolicy(WrapperPolicy):
         metadata = self._metadata
         # Hashing the key costs more than all else here, so it comes last, and not at all where
         # every node is a replica, unless the order of the ring is wanted.
-        if not keyspace or metadata is None or not (metadata.spreads(keyspace) or fixed):
+        if not keyspace or metadata is None or not (keyspace in metadata.spreading or fixed):
             return ()
         key = getattr(query, "routing_key", None)
         if key is None:
