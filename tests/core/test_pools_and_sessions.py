@@ -37,6 +37,31 @@ def start(session: Any, count: int, **options: Any) -> tuple[list[Any], list[int
 # --- pools ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_ctrl_c_ends_no_reconnecting_and_reaches_who_runs_the_loop(count: int) -> None:
+    interrupts: list[KeyboardInterrupt] = []
+
+    class Interrupted(ReconnectionPolicy):
+        def new_schedule(self) -> Any:
+            if interrupts:
+                raise interrupts.pop()
+            return iter([0.5] * 9)
+
+    with Simulation(1, nodes=1) as sim:
+        session = sim.connect("ks", reconnection_policy=Interrupted())
+        interrupts += [KeyboardInterrupt() for _ in range(count)]
+        sim[1].kill()
+        for _ in range(count):  # the control connection and the pool reconnect
+            with pytest.raises(KeyboardInterrupt):
+                sim.run(1.0)
+        sim.run(1.0)
+        assert not interrupts
+        sim[1].start()
+        sim.run(2.0)
+        assert session.cluster.control_connection.link is not None
+        assert session.execute(READ) is not None
+
+
 def test_the_delays_are_those_of_the_policy_and_success_begins_them_anew() -> None:
     class Growing(ReconnectionPolicy):
         def new_schedule(self) -> Any:

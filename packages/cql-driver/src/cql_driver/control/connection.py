@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cql_driver.control.rows import Row
     from cql_driver.core.engine import Engine
     from cql_driver.core.link import Link
+    from cql_driver.core.pending import Pending
     from cql_driver.core.procedures import Procedure
     from cql_driver.pools.host import Host
     from cql_protocol.messages import Event, Response
@@ -217,6 +218,12 @@ class ControlConnection:
         self._connecting = run_in_background(
             engine, self._reconnect(), "reconnecting the control connection"
         )
+        self._connecting.add_done_callback(self._reconnected)
+
+    def _reconnected(self, procedure: Pending[Any]) -> None:
+        if procedure.error is not None and self.link is None:
+            # By Ctrl-C in the thread that runs the loop, which is no reason to stop.
+            self._engine.runtime.call_soon(self.reconnect)
 
     def _is_connecting(self) -> bool:
         return self._connecting is not None and not self._connecting.done

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from cql_driver.core.pending import Pending
-from cql_driver.core.procedures import spawn
+from cql_driver.core.procedures import pass_on, spawn
 from cql_driver.logs import get_logger, seldom
 from cql_driver.policies.base import random
 from cql_protocol.messages import SchemaChange, StatusChange, TopologyChange
@@ -107,11 +107,20 @@ class Debounced:
 def run_in_background(
     engine: Engine, coroutine: Coroutine[Any, Any, Any], what: str
 ) -> Procedure[Any]:
-    """Run a procedure that nobody waits for; its error goes to the log."""
+    """Run a procedure that nobody waits for; its error goes to the log.
+
+    Ctrl-C that hits it goes on to the thread that runs the loop. Who needs the procedure done
+    looks at its error, and begins anew.
+    """
 
     def ended(procedure: Pending[Any]) -> None:
-        if procedure.error is not None and not engine.closed:
-            seldom(log.warning, (id(engine), what), "%s failed: %s", what, procedure.error)
+        error = procedure.error
+        if error is None or engine.closed:
+            return
+        if isinstance(error, Exception):
+            seldom(log.warning, (id(engine), what), "%s failed: %s", what, error)
+        else:
+            pass_on(engine.runtime, error)
 
     procedure = spawn(engine.runtime, coroutine)
     procedure.add_done_callback(ended)

@@ -54,7 +54,7 @@ log = get_logger("cql_driver.cluster")
 _STALL = 12
 """Ticks between two sweeps from which on the loop is held to have stood still."""
 _PATIENCE = round(60.0 / TICK)
-"""Ticks after which an answer is overdue whose request was cancelled and had longer, or for ever."""
+"""Ticks after which the answer to a cancelled request is overdue, however long it might take."""
 
 
 class Engine:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     _T = TypeVar("_T")
 
-__all__ = ["Procedure", "gather", "sleep", "spawn", "within"]
+__all__ = ["Procedure", "gather", "pass_on", "sleep", "spawn", "within"]
 
 
 class Procedure(Pending["_T"]):
@@ -103,6 +103,21 @@ def sleep(runtime: Runtime, delay: float) -> Pending[None]:
     timer = runtime.call_later(delay, pending.set_result, None)
     pending.add_done_callback(lambda _: timer.cancel())
     return pending
+
+
+def pass_on(runtime: Runtime, error: BaseException) -> None:
+    """Raise in the thread that runs the loop what hit it in a procedure that serves all.
+
+    That is Ctrl-C, and whatever else is no `Exception`; who awaits such a procedure, if anybody
+    does, is seldom whom it was meant for.
+    """
+    left = [error]
+
+    def hit() -> None:
+        if left:  # loops call again what was interrupted
+            raise left.pop()
+
+    runtime.call_soon(hit)
 
 
 def within(

@@ -8,7 +8,7 @@ to tell it to. Events only make it try at once.
 from __future__ import annotations
 
 from cql_driver.core.pending import Pending
-from cql_driver.core.procedures import Procedure
+from cql_driver.core.procedures import Procedure, pass_on
 from cql_driver.errors import NoConnectionsAvailable, SessionShutdown
 from cql_driver.logs import get_logger, seldom
 from cql_protocol.errors import DriverException, InvalidRequest
@@ -178,7 +178,9 @@ class HostPool:
         if isinstance(error, Exception):
             log.error("The pool of %s stopped filling", self.host, exc_info=error)
         else:  # Ctrl-C in the thread that runs the loop, which is no reason to stop
-            self.session.engine.runtime.call_soon(self.fill)
+            runtime = self.session.engine.runtime
+            runtime.call_soon(self.fill)
+            pass_on(runtime, error)
 
     async def _fill(self) -> None:
         engine = self.session.engine
