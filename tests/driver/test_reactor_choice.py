@@ -13,6 +13,7 @@ from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.runtimes import REACTORS, make_runtime
 from cql_driver.runtimes.selector import SelectorRuntime
 from cql_reactors.connections import ReactorConnection
+from tests.simulation import Simulation
 
 pytestmark = pytest.mark.once
 
@@ -193,3 +194,24 @@ def test_the_same_said_twice_is_well_and_two_things_are_not() -> None:
 def test_anything_else_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidArgumentType, match=r"reactor='gevent'"):
         Cluster(["127.0.0.1"], connection_class=wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("reactor", "gevent"),
+        ("connection_class", SelectorConnection),
+        ("background_thread", False),
+    ],
+)
+def test_the_loop_is_not_changed_once_connected(name: str, value: Any) -> None:
+    with Simulation(1, nodes=1) as sim:
+        cluster = sim.connect("ks").cluster
+        before = getattr(cluster, name)
+        with pytest.raises(InvalidArgument, match=f"{name} cannot be changed once connected"):
+            setattr(cluster, name, value)
+        assert getattr(cluster, name) == before
+    cluster = Cluster(["127.0.0.1"], reactor="nonesuch")
+    with pytest.raises(PluginError):
+        cluster.connect()
+    setattr(cluster, name, value)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cql_driver.cluster.options import Options
     from cql_driver.cluster.profiles import ProfileManager
     from cql_driver.connection import EndPoint
+    from cql_driver.core.engine import Engine
     from cql_driver.core.observers import Observer
     from cql_driver.core.runtime import Runtime
     from cql_driver.core.tls import TlsSettings
@@ -116,6 +117,7 @@ class Configuration:
 
     _given_runtime: Runtime | None = None
     _settings: Settings | None = None
+    _engine: Engine | None = None
     _mode: str | None = None
     """``"profiles"`` or ``"legacy"``, once either was used."""
 
@@ -215,6 +217,10 @@ class Configuration:
         check = CHECKS.get(name)
         if check is not None:
             value = check(name, value)
+        if name in _LOOP and self._engine is not None:
+            raise InvalidArgument(
+                f"{name} cannot be changed once connected: the event loop was chosen by it"
+            )
         object.__setattr__(self, name, value)
         if self._settings is not None and hasattr(Settings, name):
             setattr(self._settings, name, value)
@@ -339,6 +345,7 @@ class Configuration:
 
 
 _NO_PARAMETERS = ("self", "options", "__class__")
+_LOOP = ("reactor", "connection_class", "background_thread")
 _LEGACY = ("load_balancing_policy", "default_retry_policy")
 
 _DEFAULTS: dict[str, Any] = {
