@@ -58,6 +58,7 @@ PLUGIN_PLACES = {
     ("cql_reactors.eventletreactor", "eventlet"),
     ("cql_reactors.geventreactor", "gevent"),
     ("cql_reactors.green", "greenlet"),
+    ("cql_reactors.hubs", "greenlet"),
     ("cql_reactors.twistedreactor", "twisted"),
     ("cql_reactors.twistedreactor", "zope"),
 }

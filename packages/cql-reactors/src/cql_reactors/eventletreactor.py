@@ -17,13 +17,14 @@ import eventlet.tpool
 
 from cql_driver.runtimes.system import READ, WRITE, Waker
 from cql_reactors.connections import ReactorConnection
-from cql_reactors.green import GreenRuntime, Hub
+from cql_reactors.green import GreenRuntime
+from cql_reactors.hubs import Hub
 from cql_reactors.patches import check_patches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cql_reactors.green import Call, Sleep
+    from cql_reactors.hubs import Call, Sleep
 
 __all__ = ["EventletConnection", "EventletRuntime"]
 

@@ -15,13 +15,14 @@ from gevent._hub_local import get_hub_if_exists
 
 from cql_driver.runtimes.system import READ, WRITE
 from cql_reactors.connections import ReactorConnection
-from cql_reactors.green import GreenRuntime, Hub, Sleeper
+from cql_reactors.green import GreenRuntime
+from cql_reactors.hubs import Hub, Sleeper
 from cql_reactors.patches import check_patches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cql_reactors.green import Call, Sleep
+    from cql_reactors.hubs import Call, Sleep
 
 __all__ = ["GeventConnection", "GeventRuntime"]
 
