@@ -1,8 +1,8 @@
 """Compiled twins of functions of cql_protocol, chosen by it when this package is installed.
 
-Each module here but `libev` is named after a module of `cql_protocol`, and each function in it after the one it
-replaces: same name, same arguments, same results, same errors. Nobody but `cql_protocol` needs to
-import this package, and it does so only when both have the same version::
+Each module here but `libev` is named after a module of `cql_protocol`, and each function in it
+after the one it replaces: same name, same arguments, same results, same errors. Nobody but
+`cql_protocol` needs to import this package, and it does so only when both have the same version::
 
     >>> import cql_speedups.murmur3
     >>> cql_speedups.murmur3.murmur3(b"123")
