@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cql_driver.aio.concurrency import execute_concurrent, execute_concurrent_with_args
-from cql_driver.errors import InvalidArgument, InvalidArgumentType, SessionShutdown
+from cql_driver.errors import (
+    InvalidArgument,
+    InvalidArgumentType,
+    RequestCancelled,
+    SessionShutdown,
+)
 from cql_protocol.errors import InvalidRequest
 from cql_protocol.messages import Execute
 from tests.simulation import Delay, Drop, Fail, Rule
@@ -256,6 +261,35 @@ async def test_a_session_that_is_shut_down(connect: Connect, nodes: LiveNodes) -
         await session.shutdown()
         with pytest.raises(SessionShutdown):
             await task
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_listeners_are_told_of_requests(
+    connect: Connect, nodes: LiveNodes, asynchronous: bool
+) -> None:
+    async with connect() as session:
+        select = await filled(session, 5)
+        told: list[Any] = []
+        session.add_request_init_listener(
+            lambda future: future.add_callbacks(
+                lambda rows: told.append(rows[0].k), lambda error: told.append(type(error))
+            )
+        )
+        keys: Any = [(key,) for key in range(5)]
+        source = asynchronously(keys) if asynchronous else keys
+        results = session.execute_concurrent_with_args(select, source, 2)
+        found = [result.result_or_exc.one().k async for result in results]
+        await asyncio.sleep(0)
+        assert found == [0, 1, 2, 3, 4]
+        assert sorted(told) == found
+        rule(nodes, Drop(), text="SELECT", where=lambda event: not _keyed(event))
+        del told[:]
+        source = asynchronously(keys[1:]) if asynchronous else keys[1:]
+        results = session.execute_concurrent_with_args(select, source, 4)
+        async with aclosing(results):  # type: ignore[type-var]
+            await anext(results)
+        await asyncio.sleep(0)
+        assert told == [1, *[RequestCancelled] * 3]
 
 
 async def test_wrong_arguments(connect: Connect) -> None:

@@ -339,6 +339,7 @@ def test_another_loop_is_told_so(
         session = runner.run(connect())
         with asyncio.Runner(loop_factory=loop_factory) as other:
             other.run(check(cluster, session, "another event loop"))
+        assert not session.is_shutdown
         with pytest.raises(UnsupportedOperation, match="none is running"):
             session.execute_async(SELECT)
         coroutine = session.execute(SELECT)

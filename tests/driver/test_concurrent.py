@@ -184,3 +184,25 @@ def test_a_hundred_thousand_that_end_at_once_need_no_stack(sim: Simulation) -> N
         results_generator=True,
     )
     assert sum(not success for success, _ in results) == 100_000
+
+
+@pytest.mark.parametrize("generator", [False, True])
+def test_listeners_are_told_of_requests(sim: Simulation, generator: bool) -> None:
+    session = sim.connect("ks")
+    select = _filled(session, 3)
+    told: list[Any] = []
+    session.add_request_init_listener(
+        lambda future: future.add_callbacks(
+            lambda rows: told.append(rows[0].k), lambda error: told.append(type(error))
+        )
+    )
+    keys = [(k,) for k in range(3)]
+    found = execute_concurrent_with_args(session, select, keys, results_generator=generator)
+    assert len(list(found)) == 3
+    sim.run(1.0)  # callbacks come at the end of a turn, when who waits may be gone
+    assert sorted(told) == [0, 1, 2]
+    del told[:]
+    statements = [("SELECT * FROM ks.nothing", None)]
+    list(execute_concurrent(session, statements, raise_on_first_error=False))
+    sim.run(1.0)
+    assert told == [InvalidRequest]

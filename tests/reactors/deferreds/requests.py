@@ -160,6 +160,8 @@ class Statements(Case):
         await session.execute(SELECT, (1,))
         await self.until(lambda: bool(seen))
         assert seen == [[]]
+        await session.execute_concurrent_with_args(SELECT, [(1,), (2,)])
+        await self.until(lambda: seen == [[]] * 3)
 
     async def test_a_timeout(self) -> None:
         session = await self.connect()

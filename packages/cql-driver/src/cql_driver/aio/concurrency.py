@@ -171,13 +171,14 @@ class _Window:
             item = pair_of(item)
         statement, parameters = item
         try:
-            execution, start = self._session.request(statement, parameters, self._profile)
+            execution, start = self._session.request(
+                statement, parameters, self._profile, self._finished
+            )
         except DriverException as exc:
             self._executions.append(Failed(exc))
             if self._raises:
                 self._failed = exc
             return
-        execution.complete = self._finished
         # Before it is started, as it may be done at once.
         self._executions.append(execution)
         start()
@@ -208,12 +209,10 @@ class _Window:
 
     async def _end(self) -> None:
         """Give up what is in flight."""
-        executions = self._executions
-        while executions:
-            execution = executions.popleft()
+        for execution in tuple(self._executions):
             if not execution.done:
-                execution.complete = None
                 execution.cancel()
+        self._executions.clear()
 
 
 class _Fed(_Window):

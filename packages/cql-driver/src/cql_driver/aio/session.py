@@ -10,7 +10,6 @@ from cql_driver.aio.results import AsyncResultSet, result_of
 from cql_driver.aio.waiting import refuse_loop, resolve, run_procedure
 from cql_driver.cluster.hosts import SchemaAgreementScope
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
-from cql_driver.cluster.response import ResponseFuture
 from cql_driver.cluster.session_base import SessionBase
 from cql_driver.cluster.traces import checked_trace_wait, trace_procedure
 from cql_driver.cluster.values import checked_name
@@ -114,7 +113,7 @@ class AsyncSession(SessionBase):
             host,
             execute_as,
         )
-        execution.complete = resolve if not self._listeners else self._told(execution, resolve)
+        execution.complete = resolve if not self._listeners else self.told(execution, resolve)
         future = execution.future = self._loop.create_future()
         start()
         try:
@@ -163,7 +162,7 @@ class AsyncSession(SessionBase):
             execute_as,
         )
         complete = self._deliver
-        execution.complete = self._told(execution, complete) if self._listeners else complete
+        execution.complete = self.told(execution, complete) if self._listeners else complete
         future: Future[AsyncResultSet] = self._loop.create_future()
         execution.future = future
         start()
@@ -305,19 +304,6 @@ class AsyncSession(SessionBase):
         procedure = self._agreement_procedure(wait_time, scope)
         return await run_procedure(self._runtime, procedure)
 
-    # --- listeners -------------------------------------------------------------------------------
-
-    def _told(self, execution: Execution, complete: Any) -> Any:
-        """Tell listeners of a request; return what is to be called when it is done."""
-        future = ResponseFuture(self, execution)
-        self._tell_listeners(future)
-
-        def completed(execution: Execution) -> None:
-            future._completed(execution)
-            complete(execution)
-
-        return completed
-
     # --- what results ask for --------------------------------------------------------------------
 
     def start_next_page(self, execution: Execution) -> Execution:
@@ -367,11 +353,11 @@ class AsyncSession(SessionBase):
             await session.shutdown()
         """
         pools = self._pools
-        self._shutdown = True
         if pools is not None and pools.closed is None:
             self.check_loop()
             pools.close()
             await self.cluster.closed_streams()
+        self._shutdown = True
 
 
 def _cancel(execution: Execution, future: Future[AsyncResultSet]) -> None:

@@ -241,14 +241,13 @@ class _Window:
                 item = pair_of(item)
             statement, parameters = item
             try:
-                execution, start = make(statement, parameters, self.profile)
+                execution, start = make(statement, parameters, self.profile, self.finished)
             except DriverException as exc:
                 executions.append(Failed(exc))
                 if self.raises:
                     self._failed = exc
                     self._ended = True
                 continue
-            execution.complete = self.finished
             executions.append(execution)
             starts.append(start)
         self._started += len(starts)

@@ -7,6 +7,7 @@ from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.cluster.values import not_a_timestamp
 from cql_driver.errors import QueryExhausted
 from cql_driver.handlers import ProtocolHandler
+from cql_protocol.messages import RawRows
 
 TYPE_CHECKING = False
 
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_driver.cluster.profiles import ExecutionProfile
-    from cql_driver.cluster.requests import PageDecoder, RequestFactory
+    from cql_driver.cluster.pages import PageDecoder
+    from cql_driver.cluster.requests import RequestFactory
     from cql_driver.cluster.response import ResponseFuture
     from cql_driver.core.execution import Execution
     from cql_driver.core.runtime import Runtime
     from cql_driver.core.sessions import SessionPools
     from cql_driver.query import PreparedStatement
-    from cql_protocol.messages import ColumnSpec
+    from cql_protocol.messages import ColumnSpec, ResultMetadata
 
 __all__ = ["SessionRequests"]
 
@@ -49,15 +51,33 @@ class SessionRequests:
     # --- executions --------------------------------------------------------------------------
 
     def request(
-        self, query: Any, parameters: Any, profile: Any
+        self, query: Any, parameters: Any, profile: Any, complete: Callable[[Execution], object]
     ) -> tuple[Execution, Callable[[], object]]:
-        """Return the execution of a statement, and what starts it on the loop."""
+        """Return the execution of a statement, and what starts it on the loop.
+
+        `complete` is called with it when it is done.
+        """
         execution, start = self._make(
             query, parameters, NOT_SET, False, None, profile, None, None, None
         )
-        if self._listeners:
-            self._tell_listeners(self.future_of(execution))
+        execution.complete = complete if not self._listeners else self.told(execution, complete)
         return execution, start
+
+    def told(
+        self, execution: Execution, complete: Callable[[Execution], object]
+    ) -> Callable[[Execution], object]:
+        """Tell listeners of a request; return what is to be called when it is done.
+
+        Their callbacks and errbacks are called then, and `complete`.
+        """
+        future = self.future_of(execution)
+        self._tell_listeners(future)
+
+        def completed(execution: Execution) -> None:
+            future._completed(execution)
+            complete(execution)
+
+        return completed
 
     def wait_for(self, execution: Execution) -> None:
         """Wait until an execution is done."""
@@ -101,8 +121,10 @@ class SessionRequests:
 
     def decode_page(self, execution: Execution) -> Any:
         """Return the rows of a page as the row factory makes them; None without rows."""
+        response = execution.outcome
+        if response.__class__ is RawRows and response.metadata.new_metadata_id is not None:
+            self._follow_metadata(execution, response.metadata)
         handler = self.client_protocol_handler
-        self._follow_metadata(execution)
         if handler is ProtocolHandler:
             return self._decoder.rows(execution)
         return handler.decode_page(self._decoder, execution)
@@ -115,13 +137,12 @@ class SessionRequests:
         """Return the description of the columns; None without rows."""
         return self._decoder.columns_of(execution)
 
-    def _follow_metadata(self, execution: Execution) -> None:
+    @staticmethod
+    def _follow_metadata(execution: Execution, metadata: ResultMetadata) -> None:
         """Take over a new description of the columns that came with its id."""
-        metadata = getattr(execution.outcome, "metadata", None)
-        if metadata is not None and metadata.new_metadata_id is not None:
-            prepared = getattr(execution.statement, "prepared_statement", None)
-            if prepared is not None:
-                prepared.update_result_metadata(metadata.columns, metadata.new_metadata_id)
+        prepared = getattr(execution.statement, "prepared_statement", None)
+        if prepared is not None:
+            prepared.update_result_metadata(metadata.columns, metadata.new_metadata_id)
 
     def encoded_size(self, execution: Execution) -> int | None:
         """Return how many bytes the body of the request has."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -206,12 +207,13 @@ class Window:
         place = _Place()
         self._places.append(place)
         try:
-            execution, start = self._session.request(statement, parameters, self._profile)
+            execution, start = self._session.request(
+                statement, parameters, self._profile, partial(self._completed, place)
+            )
         except DriverException as exc:
             self._done(place, exc)
             return
         place.execution = execution
-        execution.complete = lambda done: self._completed(place, done)
         self._in_flight += 1
         start()
 

@@ -102,8 +102,7 @@ class TwistedSession(SessionBase):
             )
             complete: Callable[[Execution], object] = self._completed
             if self._listeners:
-                self._tell_listeners(self.future_of(execution))
-                complete = partial(_both, execution.complete, complete)
+                complete = self.told(execution, complete)
         except Exception as exc:  # noqa: BLE001 - all of it is told in one way
             return fail(Failure(exc))
         deferred = execution.future = Deferred(partial(_cancel, execution))
@@ -321,16 +320,6 @@ def _fire(session: TwistedSession, execution: Execution) -> None:
 
 def _cancel(execution: Execution, deferred: Deferred[Any]) -> None:
     execution.cancel()
-
-
-def _both(
-    first: Callable[[Execution], object] | None,
-    second: Callable[[Execution], object],
-    execution: Execution,
-) -> None:
-    if first is not None:
-        first(execution)
-    second(execution)
 
 
 def _nothing(result: object) -> None:
