@@ -20,7 +20,6 @@ __all__ = ["Eventlet", "Gevent", "run_scenarios"]
 
 _ROOT = Path(__file__).parents[2]
 _SERVER = "CQL_TESTS_NULL_SERVER"
-_PATIENCE = 180.0
 
 
 class Gevent:
@@ -99,25 +98,15 @@ class Eventlet:
 
 def run_scenarios(name: str, server: NullServer, *arguments: str) -> None:
     """Run the scenarios in a process of their own; fails with what it printed."""
-    import subprocess
-
     import pytest
 
-    command = [sys.executable, "-X", "faulthandler", "-m", "tests.reactors.green", name]
+    from tests.reactors.harness import run_python
+
+    command = ["-m", "tests.reactors.green", name, "-q", "--tb=short", *arguments]
     where = f"{server.address} {server.port} {server._process.pid}"
-    environment = {**os.environ, _SERVER: where, "PYTHONPATH": os.pathsep.join(sys.path[1:])}
-    done = subprocess.run(
-        [*command, "-q", "--tb=short", *arguments],
-        cwd=_ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=_PATIENCE,
-        check=False,
-    )
+    done = run_python(*command, **{_SERVER: where})
     if done.returncode:
-        pytest.fail(f"{' '.join(command)} {' '.join(arguments)}\n{done.stdout}", pytrace=False)
+        pytest.fail(f"python {' '.join(command)}\n{done.stdout}", pytrace=False)
 
 
 def main(name: str, *arguments: str) -> int:

@@ -39,10 +39,32 @@ if TYPE_CHECKING:
 
     from cql_driver.core.runtime import Runtime
 
-__all__ = ["reactor", "run_kit"]
+__all__ = ["reactor", "run_kit", "run_python"]
 
 _ROOT = Path(__file__).parents[2]
 _PATIENCE = 240.0
+
+
+def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own, at the root of the tree; return it and what it printed.
+
+    It finds the modules that this process does. Fails if it does not end.
+    """
+    path = os.pathsep.join([str(_ROOT), *sys.path[1:]])
+    try:
+        return subprocess.run(
+            [sys.executable, "-X", "faulthandler", *arguments],
+            cwd=_ROOT,
+            env={**os.environ, **environment, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as exc:
+        printed = exc.stdout.decode(errors="replace") if exc.stdout else ""
+        pytest.fail(f"python {' '.join(arguments)} does not end\n{printed}", pytrace=False)
 
 
 def reactor(name: str) -> Callable[[], Runtime]:
@@ -60,25 +82,12 @@ def run_kit(name: str, *arguments: str, patch: str | None = None) -> None:
             _load(name)
     elif find_spec(patch) is None and not os.environ.get("CI"):
         pytest.skip(f"{patch} is not installed: pip install {patch}")
-    command = [sys.executable, "-X", "faulthandler", "-m", "cql_reactors.conformance", name]
+    command = ["-m", "cql_reactors.conformance", name]
     command += ["--patch", patch] if patch else []
     command += ["-q", "--tb=short", "--durations=5", *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=_ROOT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path[1:]])},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as exc:
-        printed = exc.stdout.decode(errors="replace") if exc.stdout else ""
-        pytest.fail(f"{' '.join(command)} does not end\n{printed}", pytrace=False)
+    done = run_python(*command)
     if done.returncode:
-        pytest.fail(f"{' '.join(command)}\n{done.stdout}", pytrace=False)
+        pytest.fail(f"python {' '.join(command)}\n{done.stdout}", pytrace=False)
     print(done.stdout)
 
 

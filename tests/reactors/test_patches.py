@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
+from tests.reactors.harness import run_python
+
 pytestmark = pytest.mark.once
 
-ROOT = Path(__file__).parents[2]
 PATCHES = {
     "eventlet": "import eventlet; eventlet.monkey_patch({})",
     "gevent": "import gevent.monkey; gevent.monkey.patch_all({})",
@@ -54,21 +52,12 @@ SPAWN = {
 
 
 def run(*lines: str) -> str:
-    """Run a program; return what it wrote to standard error."""
+    """Run a program; return what it printed."""
     needed = [name for name in PATCHES if any(name in line for line in lines)]
     missing = [name for name in needed if find_spec(name) is None]
     if missing and not os.environ.get("CI"):
         pytest.skip(f"not installed: {', '.join(missing)}")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", "\n".join(lines)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]])},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.stderr
+    return run_python("-W", "ignore", "-c", "\n".join(lines)).stdout
 
 
 @pytest.mark.parametrize("name", PATCHES)

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from cql_driver.runtimes import REACTORS
-from tests.reactors.harness import reactor, run_kit
+from tests.reactors.harness import reactor, run_kit, run_python
 
 pytestmark = pytest.mark.once
-
-_ROOT = Path(__file__).parents[2]
-_PATIENCE = 120.0
 
 
 def _programs(where: str) -> list[str]:
@@ -52,17 +46,7 @@ def test_a_program_on_asyncio(program: str) -> None:
 
 def run(*program: str) -> None:
     reactor("twisted")
-    arguments = ["-X", "faulthandler", "-W", "error", "-m", "tests.reactors.twisted_programs"]
-    done = subprocess.run(
-        [sys.executable, *arguments, *program],
-        cwd=_ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path[1:]])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=_PATIENCE,
-        check=False,
-    )
+    done = run_python("-W", "error", "-m", "tests.reactors.twisted_programs", *program)
     assert (done.returncode, done.stdout) == (0, "")
 
 
