@@ -57,7 +57,9 @@ def run(*lines: str) -> str:
     missing = [name for name in needed if find_spec(name) is None]
     if missing and not os.environ.get("CI"):
         pytest.skip(f"not installed: {', '.join(missing)}")
-    return run_python("-W", "ignore", "-c", "\n".join(lines)).stdout
+    # eventlet takes most of its time to import a library for look-ups of names.
+    quick = {"EVENTLET_NO_GREENDNS": "yes"}
+    return run_python("-W", "ignore", "-c", "\n".join(lines), **quick).stdout
 
 
 @pytest.mark.parametrize("name", PATCHES)
