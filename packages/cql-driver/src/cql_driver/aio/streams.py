@@ -239,6 +239,8 @@ class LoopTransport:
 
     def _close_if_empty(self) -> None:
         if self._attached and not self._transport.get_write_buffer_size():
+            if not self._transport.is_closing():
+                tcp.drain(self._sock.recv)
             self._transport.close()
 
     def abort(self) -> None:

@@ -14,7 +14,7 @@ from cql_driver.runtimes.system import READ, WRITE, is_literal
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from cql_driver.core.runtime import Address, StreamProtocol, Timer, Transport
@@ -28,6 +28,7 @@ __all__ = [
     "LOW_WATER",
     "Attempt",
     "TcpTransport",
+    "drain",
     "open_socket",
 ]
 
@@ -244,17 +245,8 @@ class TcpTransport:
             self._finish()
 
     def _finish(self) -> None:
-        """End the stream in peace: all is written.
-
-        What came and nobody read, as TLS sends after its handshake, is read first: else the
-        system sends a reset, and the peer loses what is on its way to it.
-        """
-        try:
-            for _ in range(_MOST_DRAINED):
-                if not self._recv(_SMALL):
-                    break
-        except OSError:
-            pass
+        """End the stream in peace: all is written."""
+        drain(self._recv)
         self._end(None)
 
     def abort(self) -> None:
@@ -450,6 +442,19 @@ class Attempt:
         self._events = 0
         if sock is not None:
             sock.close()
+
+
+def drain(recv: Callable[[int], bytes]) -> None:
+    """Read what came and nobody read, as TLS sends after its handshake, before a socket is closed.
+
+    Else the system sends a reset, and the peer loses what is on its way to it.
+    """
+    try:
+        for _ in range(_MOST_DRAINED):
+            if not recv(_SMALL):
+                break
+    except OSError:
+        pass
 
 
 def open_socket(

@@ -132,6 +132,18 @@ class Closing(Kit):
             assert stream.until_lost(runtime) is None
             assert (read_to_the_end(peer) or 0) < 32 << 20
 
+    def test_what_nobody_read(self, runtime: Runtime, server: Server) -> None:
+        """`close` reads it, as a reset of the connection might cost the peer what was written."""
+        stream, peer = server.connect(runtime)
+        with peer:
+            on_loop(runtime, stream.transport.pause_reading)
+            peer.sendall(bytes(1 << 16))
+            on_loop(runtime, stream.transport.write, bytes(1000))
+            on_loop(runtime, stream.transport.close)
+            assert read_to_the_end(peer) == 1000
+            assert stream.until_lost(runtime) is None
+        assert stream.calls == ["made", "lost"]
+
     def test_close_waits_not_for_ever(
         self, runtime: Runtime, server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
