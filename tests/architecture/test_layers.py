@@ -14,6 +14,7 @@ PROTOCOL = (
     {"errors"},
     {"_accel", "compression", "dialect", "registry", "segments", "streams", "values"},
     {"murmur3", "types", "wire"},
+    {"row_source"},
     {"geo", "literals", "rows", "tablets", "tokens"},
     {"messages"},
     {"connection"},

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from cql_driver.cluster import Cluster, ResultSet, Session
-from cql_driver.cluster.requests import PageDecoder
+from cql_driver.cluster.pages import PageDecoder
 from cql_driver.errors import InvalidArgumentType
 from cql_driver.protocol import LazyProtocolHandler, NumpyProtocolHandler, ProtocolHandler
 from cql_driver.query import dict_factory, named_tuple_factory, tuple_factory

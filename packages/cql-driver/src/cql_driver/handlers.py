@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cql_driver.cluster.requests import PageDecoder
+    from cql_driver.cluster.pages import PageDecoder
     from cql_driver.core.execution import Execution
 
 __all__ = ["ProtocolHandler"]

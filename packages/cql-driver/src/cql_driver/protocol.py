@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from cql_driver.cluster.requests import PageDecoder
+    from cql_driver.cluster.pages import PageDecoder
     from cql_driver.core.execution import Execution
     from cql_protocol.rows import RowDecoder
     from cql_protocol.types import CqlType

@@ -17,12 +17,15 @@ from cql_protocol.values.sentinels import UNSET, Unset
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from cql_protocol.types.base import CqlType, Reader
 
 __all__ = ["RowDecoder", "bind_values", "decode_rows"]
+
+OFTEN = 256
+"""Rows and pages of a shape after which a reader of its own pays."""
 
 _unpack_size = Struct(">i").unpack_from
 
@@ -37,7 +40,7 @@ class RowDecoder:
         [(1, None)]
     """
 
-    __slots__ = ("columns", "names", "options", "readers")
+    __slots__ = ("_least", "_makers", "_read", "_seen", "columns", "names", "options", "readers")
 
     def __init__(
         self,
@@ -49,20 +52,57 @@ class RowDecoder:
         self.names = None if names is None else tuple(names)
         self.options = options
         self.readers = tuple(column.reader(options) for column in self.columns)
+        self._least = 4 * len(self.columns)
+        self._seen = 0
+        # Once the shape was met often, what `make_rows_reader` makes for it.
+        self._read: Callable[..., Any] | None = None
+        self._makers: Callable[..., Any] | None = None
 
-    def decode(self, body: bytes, offset: int, count: int) -> list[tuple[Any, ...]]:
+    def decode(
+        self, body: bytes, offset: int, count: int, make: Callable[[Any], Any] | None = None
+    ) -> list[Any]:
         """Return the `count` rows that begin at `offset` and reach to the end of `body`.
 
-        A null is None. Raises `DecodeError`, naming row and column, when a cell does not fit
-        its type, when the bytes end early, or when some are left.
+        Rows are tuples, or with `make` what it makes of each tuple. A null is None. Raises
+        `DecodeError`, naming row and column, when a cell does not fit its type, when the bytes
+        end early, or when some are left.
         """
+        read = self._read if make is None else self._makers
+        if read is not None and 0 <= count * self._least <= len(body) - offset and offset >= 0:
+            try:
+                rows, end = read(body, offset, count, make)
+            except DecodeError:
+                pass  # the long way tells where it is
+            else:
+                if end == len(body):
+                    return rows  # type: ignore[no-any-return]
+        return self._decode(body, offset, count, make)
+
+    def _decode(
+        self, body: bytes, offset: int, count: int, make: Callable[[Any], Any] | None
+    ) -> list[Any]:
+        """Decode the long way."""
         try:
             rows, end = decode_rows(self.readers, body, offset, count)
         except DecodeError as error:
             raise _located(self.readers, body, offset, count, self.names, error) from None
         if end != len(body):
             raise DecodeError(f"{len(body) - end} bytes follow the last of {count} rows")
-        return rows
+        self._seen += count + 1
+        if self._seen > OFTEN:
+            from cql_protocol.row_source import make_rows_reader
+
+            reader = make_rows_reader(self.columns, self.readers, make is not None, self._read_row)
+            if make is None:
+                self._read = reader
+            else:
+                self._makers = reader
+        return rows if make is None else list(map(make, rows))
+
+    def _read_row(self, body: bytes, offset: int) -> tuple[tuple[Any, ...], int]:
+        """Return one row and where it ends."""
+        rows, end = decode_rows(self.readers, body, offset, 1)
+        return rows[0], end
 
 
 def decode_rows(

@@ -120,7 +120,8 @@ class AsyncResultSet(PageView):
                 "this result has more pages, which a plain `for` cannot wait for: use `async for`, "
                 "`await result.all()`, or `result.current_rows` for the page at hand"
             )
-        return iter(self.current_rows)
+        rows = self._rows
+        return iter(self._decode_page() if rows is None else rows)
 
     def __getitem__(self, i: Any) -> Any:
         """Return a row by its number, or rows by a slice; of a result that has one page."""

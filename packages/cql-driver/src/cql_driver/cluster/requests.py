@@ -1,4 +1,4 @@
-"""From what a user gives to `Session.execute` to an `Execution`, and from its pages to rows."""
+"""From what a user gives to `Session.execute` to an `Execution`."""
 
 from __future__ import annotations
 
@@ -21,26 +21,23 @@ from cql_driver.query import (
 )
 from cql_driver.query.checks import check_custom_payload
 from cql_driver.query.markers import marker_style
-from cql_driver.query.messages import BoundExecute
-from cql_protocol.errors import ProtocolViolation
-from cql_protocol.messages import RawRows
-from cql_protocol.rows import RowDecoder
+from cql_driver.query.messages import Shape, ShapedExecute
 from cql_protocol.types.base import show
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from cql_driver.cluster.session_base import SessionBase
     from cql_driver.core.execution import Execution
+    from cql_driver.core.settings import RequestOptions
     from cql_driver.pools.host import Host
     from cql_driver.query.prepared import PreparedState
-    from cql_protocol.messages import ColumnSpec
-    from cql_protocol.types import ReadOptions
+    from cql_driver.query.snapshot import Snapshot
 
-__all__ = ["PageDecoder", "RequestFactory"]
+__all__ = ["RequestFactory"]
 
 EXECUTE_AS = "ProxyExecute"
 """The key of the custom payload by which a request runs as another role (DSE)."""
@@ -79,7 +76,25 @@ class RequestFactory:
             and execute_as is None
             and query.custom_payload is None
         ):
-            execution = self._make_usual(query, parameters)
+            # Nearly all requests: `_make_any`, `SessionBase.profile` and `encode` written out.
+            session = self.session
+            profile = session.cluster.profile_manager.profiles[EXEC_PROFILE_DEFAULT]
+            options = profile._options or profile.options()
+            pools = session._pools or session.pools
+            bound = query.bind(parameters)
+            execution = Execution(pools, bound, None, options, options.timeout, options.ticks)  # type: ignore[arg-type]
+            if query._inherited:
+                self.encode(execution, None)
+            else:
+                timed = session.use_client_timestamp and not query.state.is_read
+                timestamp = session.next_timestamp() if timed else None
+                # A generator may give none.
+                key = options, session.default_fetch_size, timestamp is not None
+                snapshot = bound.snapshot
+                shape = snapshot.shapes.get(key) or _make_shape(snapshot, *key)
+                execution.message = ShapedExecute(shape, bound.values, timestamp)
+            if pools.engine.watched:
+                execution.observe()
             return execution, execution.start
         return self._make_any(
             query,
@@ -92,34 +107,6 @@ class RequestFactory:
             host,
             execute_as,
         )
-
-    def _make_usual(self, query: PreparedStatement, parameters: Any) -> Execution:
-        """Do what `_make_any` does for a prepared statement and nothing but its values.
-
-        Most requests are such, so `profile` and `encode` are written out.
-        """
-        session = self.session
-        profile = session.cluster.profile_manager.profiles[EXEC_PROFILE_DEFAULT]
-        options = profile._options or profile.options()
-        pools = session._pools or session.pools
-        bound = query.bind(parameters)
-        execution = Execution(pools, bound, None, options, options.timeout, options.ticks)  # type: ignore[arg-type]
-        if query._inherited:
-            self.encode(execution, None)
-        else:
-            timed = session.use_client_timestamp and not query.state.is_read
-            execution.message = BoundExecute(
-                bound.snapshot,
-                bound.values,
-                options.consistency_level,
-                options.serial_consistency_level,
-                session.default_fetch_size,
-                None,
-                session.next_timestamp() if timed else None,
-            )
-        if pools.engine.watched:
-            execution.observe()
-        return execution
 
     def _make_any(
         self,
@@ -340,6 +327,15 @@ class RequestFactory:
         return following
 
 
+def _make_shape(
+    snapshot: Snapshot, options: RequestOptions, page_size: int | None, timed: bool
+) -> Shape:
+    shape = Shape(
+        snapshot, options.consistency_level, options.serial_consistency_level, page_size, timed
+    )
+    return snapshot.keep_shape((options, page_size, timed), shape)
+
+
 _CARRIED = (
     "retry_policy",
     "consistency_level",
@@ -369,66 +365,3 @@ def _not_a_query(query: Any) -> str:
         f"query is a {kind.__name__}, not a str, SimpleStatement, PreparedStatement, "
         f"BoundStatement or BatchStatement{hint}"
     )
-
-
-_MOST_SHAPES = 512
-
-
-class PageDecoder:
-    """Decodes pages of any shape with one set of read options.
-
-    The protocol library gives equal descriptions of columns as one object, so shapes are
-    found by identity. May be used by several threads at once.
-    """
-
-    __slots__ = ("_shapes", "options")
-
-    def __init__(self, options: ReadOptions) -> None:
-        self.options = options
-        self._shapes: dict[int, tuple[Any, tuple[str, ...], RowDecoder]] = {}
-
-    def columns_of(self, execution: Execution) -> Sequence[ColumnSpec] | None:
-        """Return the description of the columns; None for a result without rows."""
-        response = execution.outcome
-        if not isinstance(response, RawRows):
-            return None
-        columns = response.metadata.columns
-        if columns is None:
-            message = execution.message
-            if isinstance(message, BoundExecute):
-                columns = message.snapshot.result_columns
-            if columns is None:
-                raise ProtocolViolation(
-                    "the server left out the columns, though they were asked for"
-                )
-        return columns
-
-    def shape(self, columns: Any) -> tuple[Any, tuple[str, ...], RowDecoder]:
-        """Return (columns, names, decoder) of a description of columns."""
-        shape = self._shapes.get(id(columns))
-        if shape is None:
-            names = tuple(column.name for column in columns)
-            decoder = RowDecoder([column.type for column in columns], self.options, names)
-            if len(self._shapes) >= _MOST_SHAPES:
-                self._shapes = {}
-            # It holds the columns, so that their id stays theirs.
-            shape = self._shapes[id(columns)] = (columns, names, decoder)
-        return shape
-
-    def raw_rows(self, execution: Execution) -> list[tuple[Any, ...]]:
-        """Return the rows of the page as tuples; [] for a result without rows."""
-        columns = self.columns_of(execution)
-        response = execution.outcome
-        if columns is None or not isinstance(response, RawRows):
-            return []
-        return response.decode(self.shape(columns)[2])
-
-    def rows(self, execution: Execution) -> Any:
-        """Return what the row factory makes of the page; None for a result without rows."""
-        response = execution.outcome
-        if response.__class__ is not RawRows:
-            return None
-        columns = response.metadata.columns or self.columns_of(execution)
-        shape = self._shapes.get(id(columns)) or self.shape(columns)
-        rows = shape[2].decode(response.body, response.offset, response.row_count)
-        return execution.options.row_factory(shape[1], rows)

@@ -52,20 +52,30 @@ class PageView:
         Where they are a mapping (see `cql_driver.protocol`), that is the one item of a list.
         """
         rows = self._rows
-        if rows is None:
-            rows = self._session.decode_page(self._execution)
-            if isinstance(rows, Mapping):
+        return self._decode_page() if rows is None else rows
+
+    def _decode_page(self) -> Any:
+        """Decode the page at hand, and keep its rows."""
+        session, execution = self._session, self._execution
+        rows = session.decode_page(execution)
+        if rows.__class__ is not list:
+            if rows is None:
+                rows = []
+            elif isinstance(rows, Mapping):
                 # All rows of the page in one, as the handler for numpy has it.
                 rows = [rows]
-            self._rows = rows if rows is not None else []
-            if self._session.prefetch_pages and self._next is None and self.has_more_pages:
-                self._next = self._session.start_next_page(self._execution)
-        return self._rows
+        self._rows = rows
+        if self.has_more_pages and session.prefetch_pages and self._next is None:
+            self._next = session.start_next_page(execution)
+        return rows
 
     @property
     def has_more_pages(self) -> bool:
         """Whether the server has more rows than were fetched."""
-        return not self._all and self.paging_state is not None
+        response = self._execution.outcome
+        if response.__class__ is not messages.RawRows or response.metadata.paging_state is None:
+            return False
+        return not self._all
 
     @property
     def paging_state(self) -> bytes | None:
@@ -87,10 +97,12 @@ class PageView:
 
     def one(self) -> Any:
         """Return the first row of the current page, or None."""
-        rows = self.current_rows
-        if not isinstance(rows, list):
-            return next(iter(rows), None)
-        return rows[0] if rows else None
+        rows = self._rows
+        if rows is None:
+            rows = self._decode_page()
+        if rows.__class__ is list:
+            return rows[0] if rows else None
+        return next(iter(rows), None)
 
     def __bool__(self) -> bool:
         """Say whether the current page has rows."""
@@ -192,8 +204,10 @@ class ResultSet(PageView):
         self._take_page(execution)
 
     def __iter__(self) -> Iterator[Any]:
-        rows = self.current_rows
-        if self._all or (not self.has_more_pages and self._iterator is None):
+        rows = self._rows
+        if rows is None:
+            rows = self._decode_page()
+        if self._all or (self._iterator is None and not self.has_more_pages):
             return iter(rows)
         if self._iterator is None:
             self._iterator = self._pages()

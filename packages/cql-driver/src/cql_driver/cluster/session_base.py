@@ -46,7 +46,8 @@ class SessionBase(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttrib
         self, cluster: ClusterBase, hosts: Iterable[Host] = (), keyspace: str | None = None
     ) -> None:
         # What requests are made of is loaded with the first session, not with this module.
-        from cql_driver.cluster.requests import PageDecoder, RequestFactory
+        from cql_driver.cluster.pages import PageDecoder
+        from cql_driver.cluster.requests import RequestFactory
 
         self.cluster = cluster
         self.timestamp_generator = cluster.timestamp_generator

@@ -7,7 +7,7 @@ from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.cluster.values import not_a_timestamp
 from cql_driver.errors import QueryExhausted
 from cql_driver.handlers import ProtocolHandler
-from cql_protocol.messages import RawRows
+from cql_protocol import messages
 
 TYPE_CHECKING = False
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from cql_driver.cluster.profiles import ExecutionProfile
     from cql_driver.cluster.pages import PageDecoder
+    from cql_driver.cluster.profiles import ExecutionProfile
     from cql_driver.cluster.requests import RequestFactory
     from cql_driver.cluster.response import ResponseFuture
     from cql_driver.core.execution import Execution
@@ -122,7 +122,7 @@ class SessionRequests:
     def decode_page(self, execution: Execution) -> Any:
         """Return the rows of a page as the row factory makes them; None without rows."""
         response = execution.outcome
-        if response.__class__ is RawRows and response.metadata.new_metadata_id is not None:
+        if response.__class__ is messages.RawRows and response.metadata.new_metadata_id is not None:
             self._follow_metadata(execution, response.metadata)
         handler = self.client_protocol_handler
         if handler is ProtocolHandler:

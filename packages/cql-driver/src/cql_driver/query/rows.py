@@ -82,14 +82,16 @@ def named_tuple_factory(colnames: Sequence[str], rows: Rows) -> list[Any]:
         >>> rows[0].id, rows[0].ttl_name, rows[0].applied
         (1, 60, True)
     """
-    make = _makers.get(colnames if type(colnames) is tuple else tuple(colnames))
-    if make is None:
-        make = _named_tuple_maker(tuple(colnames))
-    return list(map(make, rows))
+    return list(map(named_tuple_maker(tuple(colnames)), rows))
 
 
-def _named_tuple_maker(colnames: tuple[str, ...]) -> Callable[[Any], Any]:
-    """Return what makes a named tuple of a row, and remember it: making the class is slow."""
+def named_tuple_maker(colnames: tuple[str, ...]) -> Callable[[Any], Any]:
+    """Return what makes a named tuple of a row, the same each time: making the class is slow."""
+    make = _makers.get(colnames)
+    return _make_class(colnames) if make is None else make
+
+
+def _make_class(colnames: tuple[str, ...]) -> Callable[[Any], Any]:
     from collections import namedtuple
 
     make_class: Any = namedtuple

@@ -1,0 +1,134 @@
+"""Functions made to measure for the rows of one shape.
+
+What a loop over readers finds out for every cell, such a function has in its text: which
+columns have a fixed size, so that neighbours are unpacked at once, and which are text. It is
+for shapes that are met often, as making it takes about a millisecond. The text is made of
+numbers of columns alone, nothing that a server or a user wrote.
+
+For editors. A row that is not as most are (the last of a page whose last cells are null, text
+that is none) is left to `read_row`, which does it the long way and tells what is wrong.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from struct import error as StructError
+
+from cql_protocol.types.base import unpack_size
+from cql_protocol.types.texts import TEXT
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from cql_protocol.types.base import CqlType, Reader
+
+__all__ = ["make_rows_reader"]
+
+_MOST_COLUMNS = 100
+_MOST_BYTES = 16
+"""Of a cell of fixed size that is unpacked with its neighbours."""
+
+_HEAD = """\
+def read_rows(body, at, count, make):
+    rows = []
+    add = rows.append
+    for _ in range(count):
+        start = at
+        try:
+"""
+_FOOT = """\
+        except (StructError, UnicodeDecodeError):
+            row, at = read_row(body, start)
+            add({last})
+        else:
+            add({row})
+    return rows, at
+"""
+_CELL = """\
+{indent}if n{at} < 0:
+{indent}    v{at} = None
+{indent}else:
+{indent}    end = at + n{at}
+{indent}    v{at} = {read}
+{indent}    at = end
+"""
+_INDENT = " " * 12
+_SIZE = """\
+                (n{0},) = unpack_size(body, at)
+                at += 4
+"""
+
+
+def make_rows_reader(
+    columns: Sequence[CqlType],
+    readers: Sequence[Reader],
+    named: bool,
+    read_row: Callable[[bytes, int], tuple[tuple[Any, ...], int]],
+) -> Callable[[bytes, int, int, Any], tuple[list[Any], int]] | None:
+    """Return a function ``(body, offset, count, make)``: it gives rows, and where they end.
+
+    That may be beyond the end of `body`, where it has ended early: then the rows are wrong. When
+    `named`, rows are what `make` makes of tuples, else tuples. `read_row` reads one row, a tuple.
+    None is returned for shapes that are too large.
+    """
+    if not 0 < len(columns) <= _MOST_COLUMNS:
+        return None
+    known: dict[str, Any] = {
+        "StructError": StructError,
+        "read_row": read_row,
+        "unpack_size": unpack_size,
+    }
+    lines = [_HEAD]
+    fixed: list[tuple[int, str, int]] = []
+    for at, column in enumerate(columns):
+        known[f"r{at}"] = readers[at]
+        if column.struct_code:
+            fixed.append((at, column.struct_code, Struct(">" + column.struct_code).size))
+        elif column.fixed_size and column.fixed_size <= _MOST_BYTES:
+            fixed.append((at, f"{column.fixed_size}s", column.fixed_size))
+        else:
+            lines += _run(fixed, at, known)
+            fixed = []
+            read = "body[at:end].decode()" if column is TEXT else f"r{at}(body[at:end])"
+            lines.append(_CELL.format(indent=_INDENT, at=at, read=read))
+    lines += _run(fixed, None, known)
+    row = f"({''.join(f'v{at}, ' for at in range(len(columns)))})"
+    if named:
+        lines.append(_FOOT.format(row=f"make({row})", last="make(row)"))
+    else:
+        lines.append(_FOOT.format(row=row, last="row"))
+    exec("".join(lines), known)
+    return known["read_rows"]  # type: ignore[no-any-return]
+
+
+def _run(
+    fixed: list[tuple[int, str, int]], following: int | None, known: dict[str, Any]
+) -> list[str]:
+    """Return the lines that read columns of fixed size, and the size of the cell behind them."""
+    names = [name for at, _, _ in fixed for name in (f"n{at}", f"v{at}")]
+    form = ">" + "".join(f"i{code}" for _, code, _ in fixed)
+    if following is not None:
+        names.append(f"n{following}")
+        form += "i"
+    if not names:
+        return []
+    packed = Struct(form)
+    unpack = f"unpack{len(known)}"
+    known[unpack] = packed.unpack_from
+    lines = [f"{_INDENT}{', '.join(names)}, = {unpack}(body, at)\n"]
+    if not fixed:
+        return [*lines, f"{_INDENT}at += 4\n"]
+    # Where a null, or a cell of another size, stands among them: one after the other.
+    odd = " or ".join(f"n{at} != {size}" for at, _, size in fixed)
+    lines.append(f"{_INDENT}if {odd}:\n")
+    for at, _, _ in fixed:
+        lines.append(_SIZE.format(at))
+        lines.append(_CELL.format(indent=_INDENT + "    ", at=at, read=f"r{at}(body[at:end])"))
+    if following is not None:
+        lines.append(_SIZE.format(following))
+    lines.append(f"{_INDENT}else:\n{_INDENT}    at += {packed.size}\n")
+    lines += [f"{_INDENT}    v{at} = r{at}(v{at})\n" for at, code, _ in fixed if code.endswith("s")]
+    return lines
