@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cql_driver.query import Snapshot
-from cql_driver.query.messages import BoundExecute
+from cql_driver.query.messages import BoundExecute, Shape, ShapedExecute
 from cql_protocol import UNSET, Dialect, Execute, LocalProtocolError, QueryParameters
 from cql_protocol.messages.codec import decode_request
 from cql_protocol.types import BLOB, INT
@@ -89,6 +89,59 @@ def test_one_statement_on_all_connections_at_once(
             expected(snapshot, cells, drawn, dialect), dialect
         )
     assert len(snapshot.starts) <= 64
+
+
+@given(
+    st.sampled_from([0, 1, 3, 16, 17]),
+    st.sampled_from([1, 10]),
+    st.sampled_from([None, 8]),
+    st.sampled_from([None, 5000]),
+    st.data(),
+)
+def test_a_shape_changes_no_byte(
+    count: int, level: int, serial: int | None, size: int | None, data: st.DataObject
+) -> None:
+    snapshot = Snapshot(b"id", columns(*[BLOB] * count), (), columns(INT), b"metadata id")
+    timed = data.draw(st.booleans())
+    shape = Shape(snapshot, level, serial, size, timed)
+    cells_of = st.lists(cell, min_size=count, max_size=count)
+    for cells in data.draw(st.lists(cells_of, min_size=1, max_size=4)):
+        time = data.draw(st.integers(0, 2**63 - 1)) if timed else None
+        shaped = ShapedExecute(shape, cells, time)
+        plain = BoundExecute(snapshot, cells, level, serial, size, None, time)
+        for name in DIALECTS:
+            for _ in range(2):
+                assert outcome(shaped, DIALECTS[name]) == outcome(plain, DIALECTS[name])
+
+
+def test_a_shaped_request_takes_another_level_and_snapshot_alone() -> None:
+    dialect = DIALECTS["v5"]
+    one, two = (Snapshot(name, columns(BLOB), (), columns(INT), b"id") for name in (b"a", b"b"))
+    shape = Shape(one, 1, None, 100, True)
+    first, second = (ShapedExecute(shape, [b"cell"], 5) for _ in range(2))
+    wanted = first.encode(dialect)
+    second.consistency = 6
+    assert second.encode(dialect) == BoundExecute(one, [b"cell"], 6, None, 100, None, 5).encode(
+        dialect
+    )
+    second.snapshot = two
+    assert second.encode(dialect) == BoundExecute(two, [b"cell"], 6, None, 100, None, 5).encode(
+        dialect
+    )
+    assert first.encode(dialect) == wanted
+
+
+@pytest.mark.parametrize("cells", [[], [b"a"], [b"a", b"b", b"c"]])
+@pytest.mark.parametrize("time", [5, 2**63])
+def test_a_shaped_request_with_something_wrong(cells: list[Any], time: int) -> None:
+    snapshot = Snapshot(b"id", columns(BLOB, BLOB))
+    shape = Shape(snapshot, 1, None, 100, True)
+    dialect = DIALECTS["v4"]
+    wanted = outcome(BoundExecute(snapshot, cells, 1, None, 100, None, time), dialect)
+    right = ShapedExecute(shape, [b"a", b"b"], 5)
+    for _ in range(2):
+        assert outcome(ShapedExecute(shape, cells, time), dialect) == wanted
+        assert right.encode(dialect) == right.ordinary().encode(dialect)
 
 
 @pytest.mark.parametrize(

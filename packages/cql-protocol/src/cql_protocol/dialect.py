@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     Supported = Mapping[str, Sequence[str]]
 
-__all__ = ["Dialect", "Features", "ShardingInfo"]
+__all__ = ["KINDS", "Dialect", "Features", "ShardingInfo"]
+
+KINDS = 6
+"""How many kinds of requests there are: see `Dialect.kind`."""
 
 RATE_LIMIT_ERROR = "SCYLLA_RATE_LIMIT_ERROR"
 LWT_ADD_METADATA_MARK = "SCYLLA_LWT_ADD_METADATA_MARK"
@@ -192,7 +195,7 @@ class Dialect:
     once, since every message asks for them.
     """
 
-    __slots__ = ("features", "int_flags", "metadata_id", "version")
+    __slots__ = ("features", "int_flags", "kind", "metadata_id", "version")
 
     def __init__(self, version: int, features: Features | None = None) -> None:
         if version not in (3, 4, 5):
@@ -201,6 +204,8 @@ class Dialect:
         self.features = features if features is not None else Features()
         self.int_flags = version >= 5
         self.metadata_id = version >= 5 or self.features.metadata_id
+        self.kind = version - 3 + (3 if self.metadata_id else 0)
+        """A number below `KINDS`; where it is the same, requests have the same bytes."""
 
 
 def _first(supported: Supported, key: str) -> str | None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from struct import Struct
 from struct import error as StructError
 
+from cql_driver.query.unrolled import SIZES
+from cql_protocol.dialect import KINDS
 from cql_protocol.messages import Batch, Execute, Query, QueryParameters, Request, opcodes
 from cql_protocol.values import UNSET
 from cql_protocol.wire import NOT_SET, NULL, pack_int, pack_long, pack_short
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from cql_protocol.dialect import Dialect
     from cql_protocol.wire import Value
 
-__all__ = ["BoundExecute", "TextBatch", "TextQuery"]
+__all__ = ["BoundExecute", "Shape", "ShapedExecute", "TextBatch", "TextQuery"]
 
 _SKIP_METADATA = 0x02
 _PAGE_SIZE = 0x04
@@ -32,9 +34,6 @@ _SERIAL_CONSISTENCY = 0x10
 _TIMESTAMP = 0x20
 
 _pack_usual = Struct(">iq").pack
-
-_SIZES = tuple(map(pack_int, range(256)))
-"""The [int] of each length that most values have."""
 
 
 class TextQuery(Query):
@@ -148,11 +147,16 @@ class BoundExecute(Request):
         start = snapshot.starts.get(key)
         if start is None or len(cells) != snapshot.count:
             return self._first(dialect, key, flags)
+        join = snapshot.join
+        body = None if join is None else join(start, cells, tail)
+        return self._joined(dialect, start, tail) if body is None else body
+
+    def _joined(self, dialect: Dialect, start: bytes, tail: bytes) -> bytes:
         parts = [start]
-        for cell in cells:
+        for cell in self.cells:
             if cell.__class__ is bytes:
                 size = len(cell)
-                parts += (_SIZES[size] if size < 256 else pack_int(size), cell)
+                parts += (SIZES[size] if size < 256 else pack_int(size), cell)
             elif cell is None:
                 parts.append(NULL)
             elif cell is UNSET and dialect.version > 3:
@@ -196,3 +200,129 @@ class BoundExecute(Request):
             keyspace=self.keyspace,
         )
         return Execute(snapshot.query_id, parameters, snapshot.metadata_id)
+
+
+class Shape:
+    """What the common requests of one statement have alike: all but the values and the time.
+
+    `starts` holds how they begin, by `Dialect.kind`, once one was encoded; `end` is what
+    follows the values, except for the timestamp that they have when `timed`.
+    """
+
+    __slots__ = (
+        "consistency",
+        "end",
+        "join",
+        "page_size",
+        "serial_consistency",
+        "snapshot",
+        "starts",
+        "timed",
+    )
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        consistency: int,
+        serial_consistency: int | None,
+        page_size: int | None,
+        timed: bool,
+    ) -> None:
+        self.snapshot = snapshot
+        self.consistency = consistency
+        self.serial_consistency = serial_consistency
+        self.page_size = page_size
+        self.timed = timed
+        self.join = snapshot.join
+        self.starts: list[bytes | None] = [None] * KINDS
+        self.end = b""
+
+    def encode(self, message: ShapedExecute, dialect: Dialect) -> bytes:
+        """Encode a message in the ordinary way, and keep how it begins and ends."""
+        body = message.ordinary().encode(dialect)
+        if len(message.cells) != self.snapshot.count:
+            return body
+        sizes = sum(4 + (len(cell) if cell.__class__ is bytes else 0) for cell in message.cells)
+        end = b"" if self.page_size is None else pack_int(self.page_size)
+        if self.serial_consistency is not None:
+            end += pack_short(self.serial_consistency)
+        rest = sizes + len(end) + 8 * self.timed
+        self.end = end
+        self.starts[dialect.kind] = body[: len(body) - rest]
+        return body
+
+    def changed(self, snapshot: Snapshot, consistency: int) -> Shape:
+        """Return the same for another snapshot or level."""
+        return Shape(snapshot, consistency, self.serial_consistency, self.page_size, self.timed)
+
+
+class ShapedExecute(BoundExecute):
+    """A `BoundExecute` that has a `Shape`, and of its own only cells and timestamp."""
+
+    __slots__ = ("shape",)
+
+    paging_state = None
+    keyspace = None
+
+    def __init__(self, shape: Shape, cells: Sequence[Value], timestamp: int | None) -> None:
+        self.shape = shape
+        self.cells = cells
+        self.timestamp = timestamp
+
+    def encode(self, dialect: Dialect) -> bytes:
+        """Return the body. Raises `LocalProtocolError` as `cql_protocol.Execute` does."""
+        shape = self.shape
+        start, join, timestamp = shape.starts[dialect.kind], shape.join, self.timestamp
+        if start is None:
+            return shape.encode(self, dialect)
+        try:
+            end = shape.end if timestamp is None else shape.end + pack_long(timestamp)
+            body = None if join is None else join(start, self.cells, end)
+        except (StructError, TypeError, ValueError):  # the ordinary way can tell what is wrong
+            return self.ordinary().encode(dialect)
+        if body is None:
+            if len(self.cells) != shape.snapshot.count:
+                return self.ordinary().encode(dialect)
+            body = self._joined(dialect, start, end)
+        return body
+
+    def ordinary(self) -> BoundExecute:
+        """Return the same request without a shape."""
+        shape = self.shape
+        return BoundExecute(
+            shape.snapshot,
+            self.cells,
+            shape.consistency,
+            shape.serial_consistency,
+            shape.page_size,
+            None,
+            self.timestamp,
+        )
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What was known of the statement; one that is assigned takes its place."""
+        return self.shape.snapshot
+
+    @snapshot.setter
+    def snapshot(self, snapshot: Snapshot) -> None:
+        self.shape = self.shape.changed(snapshot, self.shape.consistency)
+
+    @property
+    def consistency(self) -> int:
+        """The level; one that is assigned takes its place."""
+        return self.shape.consistency
+
+    @consistency.setter
+    def consistency(self, level: int) -> None:
+        self.shape = self.shape.changed(self.shape.snapshot, level)
+
+    @property
+    def serial_consistency(self) -> int | None:  # type: ignore[override]
+        """The serial level."""
+        return self.shape.serial_consistency
+
+    @property
+    def page_size(self) -> int | None:  # type: ignore[override]
+        """How many rows a page has."""
+        return self.shape.page_size

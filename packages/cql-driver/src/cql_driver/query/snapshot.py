@@ -6,6 +6,7 @@ from functools import cache
 from struct import Struct
 from struct import error as StructError
 
+from cql_driver.query.unrolled import encoder, joiner
 from cql_protocol.errors import InvalidValue, InvalidValueType
 from cql_protocol.rows import bind_values
 from cql_protocol.tokens import composite_key
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from cql_driver.query.messages import Shape
     from cql_protocol.messages import ColumnSpec, PreparedResult
     from cql_protocol.types import CqlType
     from cql_protocol.wire import Value
@@ -75,7 +77,9 @@ class Snapshot:
         "keyspace",
         "table",
         "starts",
-        "_encoders",
+        "shapes",
+        "join",
+        "_encode",
         "_pairs",
     )
 
@@ -102,11 +106,15 @@ class Snapshot:
         self.table: str | None = first.table_name if first else None
         self.starts: dict[int, bytes] = {}
         """How requests begin, by level and flags: kept by `messages.BoundExecute`."""
+        self.shapes: dict[Any, Shape] = {}
+        """Those of requests that were made, by what they were made of."""
         self._pairs = tuple((column.name, column.type) for column in self.columns)
         direct = _direct()
-        self._encoders = tuple(
-            direct.get(column.type) or column.type.encode for column in self.columns
+        self._encode = encoder(
+            [direct.get(column.type) or column.type.encode for column in self.columns]
         )
+        self.join = joiner(self.count)
+        """What joins the parts of a body, when there is a quick way."""
 
     @classmethod
     def of(cls, result: PreparedResult, cluster_metadata: Any = None) -> Snapshot:
@@ -152,10 +160,7 @@ class Snapshot:
         cells: list[Value]
         if (kind is tuple or kind is list) and len(values) == self.count:
             try:
-                cells = [
-                    encode(value) if value is not None and value is not UNSET else value
-                    for encode, value in zip(self._encoders, values)  # noqa: B905 - costs 10 %
-                ]
+                cells = self._encode(values)  # type: ignore[arg-type]
             except (StructError, TypeError, ValueError, OverflowError, InvalidValue):
                 cells = bind_values(self._pairs, values, allow_unset=allow_unset)
             else:
@@ -205,6 +210,13 @@ class Snapshot:
                 return composite_key([cells[at] for at in indexes])  # type: ignore[misc]
             parts += (_join_parts(size), cell, b"\0")  # type: ignore[arg-type]
         return b"".join(parts)
+
+    def keep_shape(self, key: Any, shape: Shape) -> Shape:
+        """Remember the shape of requests that are made of `key`, and return it."""
+        if len(self.shapes) >= _MOST_STARTS:
+            self.shapes = {}
+        self.shapes[key] = shape
+        return shape
 
     def keep_start(self, key: int, start: bytes) -> None:
         """Remember how requests with this level and these flags begin."""
