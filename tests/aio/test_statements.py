@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import time
 import uuid
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cql_driver.aio import AsyncResultSet
-from cql_driver.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile, NotConditional
+from cql_driver.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NotConditional
 from cql_driver.core.observers import Observer
 from cql_driver.errors import TraceUnavailable
 from cql_driver.query import (
@@ -220,6 +223,40 @@ async def test_traces(connect: Connect, nodes: LiveNodes) -> None:
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
+
+
+async def test_a_request_that_fails_leaves_nothing_to_the_collector(connect: Connect) -> None:
+    async with connect() as session:
+        for execute in (session.execute, session.execute_async):
+            statement = SimpleStatement("SELECT * FROM nothing")
+            reference = weakref.ref(statement)
+            gc.disable()
+            try:
+                with pytest.raises(InvalidRequest):
+                    await execute(statement)
+                del statement
+                await asyncio.sleep(0)
+                assert reference() is None
+            finally:
+                gc.enable()
+
+
+def test_nor_does_one_that_was_waited_for(nodes: LiveNodes) -> None:
+    with Cluster(**nodes.options) as cluster:
+        session = cluster.connect("ks")
+        statement = SimpleStatement("SELECT * FROM nothing")
+        reference = weakref.ref(statement)
+        gc.disable()
+        try:
+            with pytest.raises(InvalidRequest):
+                session.execute(statement)
+            del statement
+            late = time.monotonic() + 5
+            while reference() is not None:  # the loop's thread may still be at it
+                assert time.monotonic() < late
+                time.sleep(0.001)
+        finally:
+            gc.enable()
 
 
 async def test_listeners_are_told_of_requests(connect: Connect) -> None:

@@ -123,7 +123,11 @@ class AsyncSession(SessionBase):
             raise
         outcome = execution.outcome
         if isinstance(outcome, BaseException):
-            raise outcome
+            try:
+                raise outcome
+            finally:
+                # Its traceback has this frame: in a cycle the request would wait for the collector.
+                del execution, outcome, start
         return result_of(self, execution)
 
     def execute_async(
