@@ -239,16 +239,14 @@ class Shape:
 
     def encode(self, message: ShapedExecute, dialect: Dialect) -> bytes:
         """Encode a message in the ordinary way, and keep how it begins and ends."""
-        body = message.ordinary().encode(dialect)
-        if len(message.cells) != self.snapshot.count:
-            return body
-        sizes = sum(4 + (len(cell) if cell.__class__ is bytes else 0) for cell in message.cells)
+        body = message.ordinary().encode(dialect)  # everything is checked now
+        count = self.snapshot.count
+        empty = ShapedExecute(self, [b""] * count, message.timestamp).ordinary().encode(dialect)
         end = b"" if self.page_size is None else pack_int(self.page_size)
         if self.serial_consistency is not None:
             end += pack_short(self.serial_consistency)
-        rest = sizes + len(end) + 8 * self.timed
         self.end = end
-        self.starts[dialect.kind] = body[: len(body) - rest]
+        self.starts[dialect.kind] = empty[: len(empty) - 4 * count - len(end) - 8 * self.timed]
         return body
 
     def changed(self, snapshot: Snapshot, consistency: int) -> Shape:
