@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.aio.results import AsyncResultSet, result_of
-from cql_driver.aio.waiting import refuse_loop, resolve, run_procedure
+from cql_driver.aio.waiting import future_maker, refuse_loop, resolve, run_procedure
 from cql_driver.cluster.hosts import SchemaAgreementScope
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.cluster.session_base import SessionBase
@@ -18,7 +18,7 @@ from cql_protocol.identifiers import escape_name
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
     from uuid import UUID
 
     from cql_driver.aio.cluster import AsyncCluster
@@ -56,6 +56,7 @@ class AsyncSession(SessionBase):
     ) -> None:
         super().__init__(cluster, (), keyspace)
         self._loop = loop
+        self._new_future: Callable[[], Future[Any]] = future_maker(loop)
 
     async def __aenter__(self) -> AsyncSession:
         return self
@@ -114,7 +115,7 @@ class AsyncSession(SessionBase):
             execute_as,
         )
         execution.complete = resolve if not self._listeners else self.told(execution, resolve)
-        future = execution.future = self._loop.create_future()
+        future = execution.future = self._new_future()
         start()
         try:
             await future
@@ -167,7 +168,7 @@ class AsyncSession(SessionBase):
         )
         complete = self._deliver
         execution.complete = self.told(execution, complete) if self._listeners else complete
-        future: Future[AsyncResultSet] = self._loop.create_future()
+        future: Future[AsyncResultSet] = self._new_future()
         execution.future = future
         start()
         if not future.done():

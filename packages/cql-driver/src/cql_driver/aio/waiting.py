@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, CancelledError, _get_running_loop
+from asyncio import AbstractEventLoop, BaseEventLoop, CancelledError, Future, _get_running_loop
 from collections.abc import Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from cql_protocol.errors import UnsupportedOperation
 
 if TYPE_CHECKING:
-    from asyncio import Future
     from collections.abc import Callable, Generator
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
@@ -25,7 +24,13 @@ else:
 
 _T = TypeVar("_T")
 
-__all__ = ["Connecting", "refuse_loop", "resolve", "run_procedure", "wait_for"]
+__all__ = ["Connecting", "future_maker", "refuse_loop", "resolve", "run_procedure", "wait_for"]
+
+
+def future_maker(loop: AbstractEventLoop) -> Callable[[], Future[Any]]:
+    """Return what does as ``loop.create_future``, without its call where it only passes on."""
+    own = type(loop).create_future is BaseEventLoop.create_future
+    return partial(Future, loop=loop) if own else loop.create_future
 
 
 def refuse_loop(what: str, loop: AbstractEventLoop) -> UnsupportedOperation:
