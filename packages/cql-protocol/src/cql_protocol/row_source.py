@@ -34,17 +34,17 @@ _MOST_BYTES = 16
 _HEAD = """\
 def read_rows(body, at, count, make):
     rows = []
-    add = rows.append
-    for _ in range(count):
+    while count:
+        count -= 1
         start = at
         try:
 """
 _FOOT = """\
         except (StructError, UnicodeDecodeError):
             row, at = read_row(body, start)
-            add({last})
+            rows.append({last})
         else:
-            add({row})
+            rows.append({row})
     return rows, at
 """
 _CELL = """\

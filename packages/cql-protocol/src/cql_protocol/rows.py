@@ -40,7 +40,7 @@ class RowDecoder:
         [(1, None)]
     """
 
-    __slots__ = ("_least", "_makers", "_read", "_seen", "columns", "names", "options", "readers")
+    __slots__ = ("_makers", "_read", "_seen", "columns", "names", "options", "readers")
 
     def __init__(
         self,
@@ -52,7 +52,6 @@ class RowDecoder:
         self.names = None if names is None else tuple(names)
         self.options = options
         self.readers = tuple(column.reader(options) for column in self.columns)
-        self._least = 4 * len(self.columns)
         self._seen = 0
         # Once the shape was met often, what `make_rows_reader` makes for it.
         self._read: Callable[..., Any] | None = None
@@ -68,14 +67,13 @@ class RowDecoder:
         end early, or when some are left.
         """
         read = self._read if make is None else self._makers
-        if read is not None and 0 <= count * self._least <= len(body) - offset and offset >= 0:
+        if read is not None and count >= 0 and offset >= 0:
             try:
                 rows, end = read(body, offset, count, make)
-            except DecodeError:
-                pass  # the long way tells where it is
-            else:
                 if end == len(body):
                     return rows  # type: ignore[no-any-return]
+            except DecodeError:
+                pass  # the long way tells where it is
         return self._decode(body, offset, count, make)
 
     def _decode(

@@ -8,6 +8,7 @@ from cql_driver.aio.waiting import wait_for
 from cql_driver.cluster.results import PageView
 from cql_driver.errors import InvalidArgument
 from cql_protocol.enums import ConsistencyLevel
+from cql_protocol.messages import RawRows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -115,7 +116,10 @@ class AsyncResultSet(PageView):
         return rows
 
     def __iter__(self) -> Iterator[Any]:
-        if self._left is not None or self.has_more_pages:
+        response = self._execution.outcome
+        if self._left is not None or (
+            response.__class__ is RawRows and response.metadata.paging_state is not None
+        ):
             raise InvalidArgument(
                 "this result has more pages, which a plain `for` cannot wait for: use `async for`, "
                 "`await result.all()`, or `result.current_rows` for the page at hand"

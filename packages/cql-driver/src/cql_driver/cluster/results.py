@@ -65,9 +65,15 @@ class PageView:
                 # All rows of the page in one, as the handler for numpy has it.
                 rows = [rows]
         self._rows = rows
-        if self.has_more_pages and session.prefetch_pages and self._next is None:
-            self._next = session.start_next_page(execution)
+        response = execution.outcome
+        if response.__class__ is messages.RawRows and response.metadata.paging_state is not None:
+            self._prefetch()
         return rows
+
+    def _prefetch(self) -> None:
+        session = self._session
+        if session.prefetch_pages and self._next is None and not self._all:
+            self._next = session.start_next_page(self._execution)
 
     @property
     def has_more_pages(self) -> bool:
