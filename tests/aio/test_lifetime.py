@@ -224,6 +224,21 @@ async def test_shutdown_while_connecting(nodes: LiveNodes) -> None:
     assert [type(result) for result in results] == [SessionShutdown] * 3
 
 
+async def test_shutdown_at_any_moment_of_a_second_connect(nodes: LiveNodes) -> None:
+    kinds = set()
+    for turns in range(60):
+        cluster = AsyncCluster(**nodes.options)
+        await cluster.connect("ks")
+        task = asyncio.ensure_future(cluster.connect("ks"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await cluster.shutdown()
+        (result,) = await asyncio.gather(task, return_exceptions=True)
+        kinds.add(type(result))
+    assert kinds <= {SessionShutdown, AsyncSession}
+    assert SessionShutdown in kinds
+
+
 async def test_shutdown_while_a_session_is_opened(nodes: LiveNodes) -> None:
     before = sockets()
     cluster = AsyncCluster(**nodes.options)

@@ -86,6 +86,8 @@ class SessionPools:
             pool.first.add_done_callback(one_settled)
         if pools:
             await settled
+        if self.closed is not None:
+            raise self.closed  # that is why no host could be reached
         errors = {p.host: p.first.error for p in pools if p.first.done and p.first.error}
         if len(errors) == len(pools):
             self.close()
