@@ -43,6 +43,25 @@ def test_an_idle_link_writes_at_once_and_a_busy_one_once_a_turn() -> None:
         assert link.in_flight == 0
 
 
+def test_an_idle_link_waits_for_more_after_a_turn_with_several() -> None:
+    with Simulation(1, nodes=1) as sim:
+        link = open_link(sim)
+        writes: list[int] = []
+        link.bytes_sent = writes.append
+        for asked, at_once, in_all in ((5, 1, 2), (5, 0, 1), (1, 0, 1), (1, 1, 1), (3, 1, 2)):
+            writes.clear()
+            seen: list[int] = []
+
+            def turn(asked: int = asked, seen: list[int] = seen) -> None:
+                for _ in range(asked):
+                    link.request(LOCAL)
+                seen.append(len(writes))
+
+            sim.world.inside(turn)
+            sim.run(0.1)
+            assert (*seen, len(writes), link.in_flight) == (at_once, in_all, 0)
+
+
 def test_an_answer_that_is_late_frees_its_stream_and_reaches_nobody() -> None:
     with Simulation(2, nodes=1) as sim:
         link = open_link(sim)

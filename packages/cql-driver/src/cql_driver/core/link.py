@@ -61,13 +61,15 @@ class _Reply:
 class Link:
     """One connection: a `ClientConnection`, its transport, and what is to be sent this turn.
 
-    Frames of one turn of the loop leave in one write; the first on an idle connection leaves
-    at once. Belongs to the loop. `on_event` gets the server's events, `on_closed` is called
-    once with the link and the error that ended it (None when we closed it).
+    Frames of one turn of the loop leave in one write; the first on an idle connection leaves at
+    once, unless there were several in the turn before. Belongs to the loop. `on_event` gets the
+    server's events, `on_closed` is called once with the link and the error that ended it (None
+    when we closed it).
     """
 
     __slots__ = (
         "_closing",
+        "_gathers",
         "_beats",
         "_given_up",
         "_heard_before",
@@ -120,6 +122,7 @@ class Link:
         self.bytes_sent: Callable[[int], object] | None = None
         self.bytes_received: Callable[[int], object] | None = None
         self._closing = False
+        self._gathers = False
         self._heartbeat: Pending[Response] | None = None
         self._silent_since: float | None = None
         self._heard_before = 0
@@ -173,7 +176,7 @@ class Link:
         """
         connection = self.connection
         out = self.out
-        idle = not out and len(self.streams) == 0
+        at_once = not out and not self._gathers and len(self.streams) == 0
         try:
             frame = connection.frame(message, receiver, tracing, custom_payload)
         except LocalProtocolError as exc:
@@ -186,7 +189,7 @@ class Link:
             raise error from exc
         stream = connection.last_stream
         self._sent += 1
-        if idle:
+        if at_once:
             self._write(connection.wrap((frame,)))
         else:
             if not out:
@@ -199,6 +202,7 @@ class Link:
         out = self.out
         if out:
             self.out = []
+            self._gathers = len(out) > 1
             if not self.closed:
                 self._write(self.connection.wrap(out))
 
