@@ -106,17 +106,23 @@ class TwistedResultSet(PageView):
     # --- rows ------------------------------------------------------------------------------------
 
     def all(self) -> Deferred[list[Any]]:
-        """Return all rows that are left, of every page."""
+        """Return all rows that are left, of every page.
+
+        When it fails, or is cancelled, the rows are still left.
+        """
         self._session.check_loop()
         return ensureDeferred(self._all_rows())
 
     async def _all_rows(self) -> list[Any]:
+        if self._left is None and not self.has_more_pages:
+            return list(self.current_rows)
         rows = list(self.current_rows if self._left is None else self._left)
-        if self.has_more_pages:
-            self._left = iter(())
+        self._left = iter(rows)
         while self.has_more_pages:
             await self._fetch()
             rows += self.current_rows
+            self._left = iter(rows)
+        self._left = iter(())
         return rows
 
     def __aiter__(self) -> AsyncIterator[Any]:
