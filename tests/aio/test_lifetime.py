@@ -78,8 +78,10 @@ async def test_everything_is_closed_when_shutdown_returns(nodes: LiveNodes) -> N
             await call(SELECT)
     with pytest.raises(SessionShutdown):
         await session.execute_async(SELECT)
-    with pytest.raises(SessionShutdown, match="not connected"):
+    with pytest.raises(SessionShutdown, match="make a new AsyncCluster"):
         await cluster.refresh_nodes()
+    with pytest.raises(SessionShutdown, match="not connected; call connect"):
+        await AsyncCluster(**nodes.options).refresh_nodes()
     await session.shutdown()
     await none_left(nodes)
 

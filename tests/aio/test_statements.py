@@ -13,6 +13,7 @@ import pytest
 
 from cql_driver.aio import AsyncResultSet
 from cql_driver.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NotConditional
+from cql_driver.concurrent import execute_concurrent
 from cql_driver.core.observers import Observer
 from cql_driver.errors import TraceUnavailable
 from cql_driver.query import (
@@ -223,6 +224,13 @@ async def test_traces(connect: Connect, nodes: LiveNodes) -> None:
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
+
+
+async def test_what_would_wait_on_the_loop_says_what_to_await(connect: Connect) -> None:
+    async with connect() as session:
+        pairs = [("SELECT * FROM t WHERE k = 1", None)]
+        with pytest.raises(UnsupportedOperation, match="await what the AsyncSession"):
+            execute_concurrent(session, pairs)  # type: ignore[arg-type]
 
 
 async def test_a_request_that_fails_leaves_nothing_to_the_collector(connect: Connect) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cql_driver.aio.runtime import LoopRuntime
 from cql_driver.aio.streams import Held
+from cql_driver.core.runtime import Runtime
 from cql_driver.errors import InvalidArgument
 from cql_driver.logs import get_logger
 from cql_reactors.connections import ReactorConnection
@@ -32,6 +33,8 @@ class AsyncioRuntime(LoopRuntime):
     :param background_thread: only True: this loop is a thread.
     :param loop_factory: makes the loop, say `uvloop.new_event_loop`.
     """
+
+    hint = Runtime.hint
 
     def __init__(
         self,

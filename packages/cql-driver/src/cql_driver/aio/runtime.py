@@ -40,6 +40,7 @@ class LoopRuntime(GuestRuntime):
     """
 
     name = "asyncio"
+    hint = "await what the AsyncSession, its AsyncCluster or the result has in its place"
 
     loop: asyncio.AbstractEventLoop
     """The loop, from `start` on."""

@@ -119,16 +119,12 @@ class AsyncSession(SessionBase):
         start()
         try:
             await future
+            if isinstance(execution.outcome, BaseException):
+                raise execution.outcome
         except BaseException:
             execution.cancel()
+            del execution, start  # the traceback has this frame: they would be part of a cycle
             raise
-        outcome = execution.outcome
-        if isinstance(outcome, BaseException):
-            try:
-                raise outcome
-            finally:
-                # Its traceback has this frame: in a cycle the request would wait for the collector.
-                del execution, outcome, start
         return result_of(self, execution)
 
     def execute_async(

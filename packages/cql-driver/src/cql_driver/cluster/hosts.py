@@ -127,12 +127,14 @@ class ClusterHosts:
 
     if TYPE_CHECKING:
 
+        def _check_open(self) -> None: ...
         def on_loop(self, engine: Engine, function: Callable[[], object]) -> None:  # noqa: D102
             ...
 
     def _running(self, what: str) -> Engine:
         engine = self._engine
         if engine is None:
+            self._check_open()
             raise SessionShutdown(f"{what}: the cluster is not connected; call connect() before")
         return engine
 
