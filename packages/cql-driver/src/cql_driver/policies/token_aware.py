@@ -127,7 +127,10 @@ class TokenAwarePolicy(WrapperPolicy):
         host: Host | None
         if query is not None and metadata is not None:
             # Bound statements have a snapshot, from which this is read without calls.
-            snapshot = getattr(query, "snapshot", None)
+            try:
+                snapshot = query.snapshot
+            except AttributeError:
+                snapshot = None
             if snapshot is None:
                 keyspace = query.keyspace or working_keyspace
                 lwt = query.is_lwt()
@@ -137,7 +140,8 @@ class TokenAwarePolicy(WrapperPolicy):
                 )
                 lwt = snapshot.lwt
             if keyspace:
-                fixed = lwt or query.consistency_level in _SERIAL or not self.shuffle_replicas
+                level = query.consistency_level
+                fixed = lwt or not self.shuffle_replicas or (level is not None and level in _SERIAL)
                 if fixed or keyspace in metadata.spreading:
                     key = query.routing_key
                     token = None if key is None else metadata.token_of(key)

@@ -217,8 +217,9 @@ class PreparedStatement:
         if state.renew is not None:
             state.renew(state)
         snapshot = state.snapshot
-        allow_unset = self.protocol_version >= _FIRST_WITH_UNSET
-        cells = snapshot.bind(() if values is None else values, allow_unset)
+        cells = snapshot.bind(
+            () if values is None else values, self.protocol_version >= _FIRST_WITH_UNSET
+        )
         bound = BoundStatement.__new__(BoundStatement)
         # Half the cost of assigning, or of update() with keywords.
         attributes = bound.__dict__

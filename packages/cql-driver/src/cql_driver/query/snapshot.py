@@ -158,10 +158,11 @@ class Snapshot:
         """
         kind = values.__class__
         cells: list[Value]
-        if (kind is tuple or kind is list) and len(values) == self.count:
+        if kind is tuple or kind is list:
             try:
                 cells = self._encode(values)  # type: ignore[arg-type]
             except (StructError, TypeError, ValueError, OverflowError, InvalidValue):
+                # Too many or too few values as well.
                 cells = bind_values(self._pairs, values, allow_unset=allow_unset)
             else:
                 if not allow_unset and UNSET in cells:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from cql_driver.query.snapshot import Snapshot
     from cql_protocol.messages import Request
 
     Payload = Mapping[str, bytes | None]
@@ -63,6 +64,8 @@ class Statement:
     is_read: bool = False
     """Whether the statement only reads, so that repeating it does no harm."""
 
+    snapshot: Snapshot | None = None
+    """What the server said of it, when it is bound."""
     _routing_key: bytes | None = None
 
     # What is not given stays an attribute of the class: making a statement costs little, and

@@ -33,7 +33,10 @@ SIZES = tuple(map(pack_int, range(256)))
 
 
 def encoder(encoders: Sequence[Encoder]) -> Callable[[Sequence[Any]], list[Value]]:
-    """Return what makes cells of as many values: by `encoders`, but for None and `UNSET`."""
+    """Return what makes cells of values: by `encoders`, but for None and `UNSET`.
+
+    It raises ValueError unless it is given as many values.
+    """
     if not 0 < len(encoders) <= MOST:
 
         def encode(values: Sequence[Any]) -> list[Value]:
