@@ -247,6 +247,50 @@ async def test_an_early_end_gives_up_what_is_in_flight(
         assert (await session.execute(select, (2,))).one().k == 2
 
 
+async def test_a_source_that_will_not_be_cancelled(connect: Connect) -> None:
+    async def stubborn() -> AsyncIterator[Any]:
+        while True:
+            try:
+                await asyncio.sleep(0.02)
+            except asyncio.CancelledError:
+                pass
+            yield (1,)
+
+    async with connect() as session:
+        select = await filled(session, 2)
+        results = session.execute_concurrent_with_args(select, stubborn())
+        async with aclosing(results):  # type: ignore[type-var]
+            assert (await anext(results)).success
+        assert owned(session) == 0
+
+
+async def test_cancelled_while_the_source_cleans_up(connect: Connect, nodes: LiveNodes) -> None:
+    before = asyncio.all_tasks()
+    cleaning = asyncio.Event()
+
+    async def slow() -> AsyncIterator[Any]:
+        try:
+            yield (1,)
+            await asyncio.sleep(60)
+        finally:
+            cleaning.set()
+            await asyncio.sleep(0.05)
+
+    async with connect() as session:
+        select = await filled(session, 2)
+        rule(nodes, Drop(), text="SELECT")
+        task = asyncio.ensure_future(anext(session.execute_concurrent_with_args(select, slow())))
+        while not owned(session):  # noqa: ASYNC110 - what it starts, the task does
+            await asyncio.sleep(0)
+        task.cancel()
+        await cleaning.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert owned(session) == 0
+        await asyncio.gather(*(asyncio.all_tasks() - before), return_exceptions=True)
+
+
 def _keyed(event: Any) -> bool:
     return bool(event.message.parameters.values[0] == b"\0\0\0\1")
 

@@ -240,7 +240,7 @@ class _Fed(_Window):
                     await self._room
                     continue
                 item = await anext(self._source, _END)
-                if item is _END:
+                if item is _END or self._ended:  # the source may not care for being cancelled
                     break
                 self._start(item)
                 if executions and executions[0].done:
@@ -254,8 +254,11 @@ class _Fed(_Window):
             self._wake()
 
     async def _end(self) -> None:
+        self._ended = True
         task = self._task
-        if task is not None and not task.done():
-            task.cancel()
-            await asyncio.wait((task,))
-        await super()._end()
+        try:
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait((task,))
+        finally:
+            await super()._end()
