@@ -18,6 +18,7 @@ import uvloop
 
 from cql_driver.aio import AsyncCluster
 from tests.aio.live import PATIENCE, LiveNodes
+from tests.coroutines import run_test
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -61,14 +62,7 @@ def runner(loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> Iterator[as
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a test that is a coroutine function."""
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    runner = pyfuncitem.funcargs["runner"]
-    assert isinstance(runner, asyncio.Runner)
-    names = pyfuncitem._fixtureinfo.argnames
-    coroutine = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
-    runner.run(asyncio.wait_for(coroutine, PATIENCE))
-    return True
+    return run_test(pyfuncitem, PATIENCE)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ module's loop, which stands still between tests.
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cql_driver.aio import AsyncSession
+from tests.coroutines import run_test
 from tests.integration.aio.support import LOOPS, connected, in_flight, keyspace_of, until
 from tests.integration.driver.conftest import THREE
 from tests.integration.driver.support import new_name
@@ -43,13 +43,7 @@ def runner(loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> Iterator[as
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a test that is a coroutine function."""
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    runner = pyfuncitem.funcargs["runner"]
-    assert isinstance(runner, asyncio.Runner)
-    names = pyfuncitem._fixtureinfo.argnames
-    runner.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
-    return True
+    return run_test(pyfuncitem)
 
 
 @pytest.fixture(autouse=True)
