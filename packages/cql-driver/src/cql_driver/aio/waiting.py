@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, BaseEventLoop, CancelledError, Future, _get_running_loop
+from asyncio import (
+    AbstractEventLoop,
+    BaseEventLoop,
+    CancelledError,
+    Future,
+    InvalidStateError,
+    _get_running_loop,
+)
 from collections.abc import Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -82,9 +89,10 @@ def _wake(future: Future[None], pending: Pending[Any]) -> None:
 
 def resolve(execution: Execution) -> None:
     """Wake the task that waits for an execution: its `complete`, with its `future`."""
-    future = execution.future
-    if not future.done():
-        future.set_result(None)
+    try:
+        execution.future.set_result(None)
+    except InvalidStateError:
+        pass  # the task was cancelled, and knows it
 
 
 async def wait_for(execution: Execution) -> None:

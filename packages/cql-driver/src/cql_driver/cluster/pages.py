@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_driver.core.execution import Execution
-    from cql_protocol.messages import ColumnSpec
+    from cql_protocol.messages import ColumnSpec, ResultMetadata
     from cql_protocol.types import ReadOptions
 
 __all__ = ["PageDecoder"]
@@ -30,13 +30,13 @@ class PageDecoder:
     found by identity. May be used by several threads at once.
     """
 
-    __slots__ = ("_named", "_shapes", "options")
+    __slots__ = ("_plain", "_shapes", "options")
 
     def __init__(self, options: ReadOptions) -> None:
         self.options = options
-        # They hold the columns, so that their ids stay theirs.
+        # They hold what they are for, so that its id stays its own.
         self._shapes: dict[int, tuple[Any, tuple[str, ...], RowDecoder]] = {}
-        self._named: dict[int, tuple[Any, Callable[..., Any], Callable[[Any], Any]]] = {}
+        self._plain: dict[int, tuple[ResultMetadata, Callable[..., Any], Any]] = {}
 
     def columns_of(self, execution: Execution) -> Sequence[ColumnSpec] | None:
         """Return the description of the columns; None for a result without rows."""
@@ -79,18 +79,31 @@ class PageDecoder:
         if response.__class__ is not RawRows:
             return None
         columns = response.metadata.columns or self.columns_of(execution)
+        _, names, decoder = self._shapes.get(id(columns)) or self.shape(columns)
         factory = execution.options.row_factory
         if factory is named_tuple_factory:
-            # What is asked for most: the same, with a call less for each row and page.
-            named = self._named.get(id(columns)) or self._name(columns)
-            return named[1](response.body, response.offset, response.row_count, named[2])
-        _, names, decoder = self._shapes.get(id(columns)) or self.shape(columns)
+            make = named_tuple_maker(names)
+            if id(response.metadata) not in self._plain:
+                self._keep(response.metadata, decoder, make)
+            return decoder.decode(response.body, response.offset, response.row_count, make)
         return factory(names, decoder.decode(response.body, response.offset, response.row_count))
 
-    def _name(self, columns: Any) -> tuple[Any, Callable[..., Any], Callable[[Any], Any]]:
-        """Return (columns, what decodes their rows, what makes named tuples of them)."""
-        _, names, decoder = self.shape(columns)
-        if len(self._named) >= _MOST_SHAPES:
-            self._named = {}
-        named = self._named[id(columns)] = (columns, decoder.decode, named_tuple_maker(names))
-        return named
+    def plain_rows(self, execution: Execution) -> Any:
+        """Return the rows of a page as most are: the only one of its result, of named tuples.
+
+        This is the shortest way, for what `rows` has met before; None where there is none.
+        """
+        response = execution.outcome
+        if response.__class__ is RawRows:
+            plain = self._plain.get(id(response.metadata))
+            if plain is not None and execution.options.row_factory is named_tuple_factory:
+                _, decode, make = plain
+                return decode(response.body, response.offset, response.row_count, make)
+        return None
+
+    def _keep(self, metadata: ResultMetadata, decoder: RowDecoder, make: Any) -> None:
+        """Keep what `plain_rows` needs for pages with this description, if they are plain."""
+        if metadata.columns and metadata.paging_state is metadata.new_metadata_id is None:
+            if len(self._plain) >= _MOST_SHAPES:
+                self._plain = {}
+            self._plain[id(metadata)] = (metadata, decoder.decode, make)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 
 from cql_driver.errors import InvalidArgument, QueryExhausted
+from cql_driver.handlers import ProtocolHandler
 from cql_protocol import messages
 from cql_protocol.errors import DriverException
 
@@ -57,6 +58,11 @@ class PageView:
     def _decode_page(self) -> Any:
         """Decode the page at hand, and keep its rows."""
         session, execution = self._session, self._execution
+        if session.client_protocol_handler is ProtocolHandler:
+            rows = session._decoder.plain_rows(execution)
+            if rows is not None:
+                self._rows = rows
+                return rows
         rows = session.decode_page(execution)
         if rows.__class__ is not list:
             if rows is None:
@@ -65,15 +71,9 @@ class PageView:
                 # All rows of the page in one, as the handler for numpy has it.
                 rows = [rows]
         self._rows = rows
-        response = execution.outcome
-        if response.__class__ is messages.RawRows and response.metadata.paging_state is not None:
-            self._prefetch()
+        if self.has_more_pages and session.prefetch_pages and self._next is None:
+            self._next = session.start_next_page(execution)
         return rows
-
-    def _prefetch(self) -> None:
-        session = self._session
-        if session.prefetch_pages and self._next is None and not self._all:
-            self._next = session.start_next_page(self._execution)
 
     @property
     def has_more_pages(self) -> bool:
@@ -280,9 +280,15 @@ class ResultSet(PageView):
         return self.response_future.get_all_query_traces(max_wait_sec_per)
 
 
+_new = object.__new__
+
+
 def result_of(session: SessionBase, execution: Execution) -> ResultSet:
     """Return the result of an execution that succeeded; its future is made when asked for."""
-    result = ResultSet.__new__(ResultSet)
+    result = _new(ResultSet)
     result._session = session
     result._execution = execution
+    # What the class has for them takes longer to read.
+    result._rows = result._iterator = None
+    result._all = False
     return result

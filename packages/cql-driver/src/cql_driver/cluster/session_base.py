@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["SessionBase"]
 
 
+_READ_OFTEN = ("client_protocol_handler", "default_fetch_size", "use_client_timestamp")
+
+
 class SessionBase(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttributes):
     """A session without a way to wait; each API derives its own.
 
@@ -58,6 +61,9 @@ class SessionBase(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttrib
         self._listeners: list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = []
         self._decoder = PageDecoder(cluster.read_options)
         self._shutdown = False
+        # Every request reads them, which is slower as long as they are the class's.
+        for name in _READ_OFTEN:
+            setattr(self, name, getattr(self, name))
 
     def __repr__(self) -> str:
         state = "shut down" if self.is_shutdown else f"keyspace {self.keyspace!r}"

@@ -268,9 +268,10 @@ _ALIKE = 8
 _KEY = slice(4, 28)
 """Flags, column count and the first names: no description of columns worth knowing is shorter."""
 
-_plain: dict[bytes, tuple[tuple[Any, bytes, ResultMetadata, int, int], ...]] = {}
+_plain: dict[bytes, tuple[Any, ...]] = {}
 """Descriptions of columns by their first bytes: what cuts off bytes and the number of rows, the
-bytes, what they say, where the rows begin, and how many bytes a row takes at least."""
+bytes, what they say, where the rows begin, how many bytes a row takes at least, and such a
+description with the same first bytes, or None."""
 
 
 def decode_plain_result(body: bytes, dialect: Dialect) -> Result:
@@ -279,7 +280,9 @@ def decode_plain_result(body: bytes, dialect: Dialect) -> Result:
     A description of columns that was met before is known by its bytes, where no paging state
     stands in the middle of it; then its object is the same each time.
     """
-    for cut, known, metadata, start, least in _plain.get(body[4:28], ()):  # `_KEY`
+    plain = _plain.get(body[4:28])  # `_KEY`
+    while plain is not None:
+        cut, known, metadata, start, least, plain = plain
         try:
             found, count = cut(body)
         except StructError:
@@ -319,5 +322,9 @@ def _remember(body: bytes, rows: RawRows) -> None:
             _plain.clear()
         key = body[_KEY]
         cut = Struct(f">{end}si").unpack_from
-        new = (cut, body[:end], metadata, rows.offset, 4 * metadata.column_count)
-        _plain[key] = (new, *_plain.get(key, ()))[:_ALIKE]
+        alike = link = _plain.get(key)
+        for _ in range(_ALIKE - 1):
+            link = None if link is None else link[-1]
+        others = alike if link is None else None
+        least = 4 * metadata.column_count
+        _plain[key] = (cut, body[:end], metadata, rows.offset, least, others)
