@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
+import struct
 import sys
 import threading
 import weakref
@@ -17,7 +19,15 @@ from cql_driver.core.pending import Waitable
 from cql_driver.errors import InvalidArgument
 from cql_reactors.asyncioreactor import AsyncioRuntime
 from cql_reactors.conformance import ReactorConformance
-from cql_reactors.conformance.peers import PATIENCE, Stream, connected, listen, on_loop, outcome
+from cql_reactors.conformance.peers import (
+    PATIENCE,
+    Stream,
+    connected,
+    listen,
+    on_loop,
+    outcome,
+    settle,
+)
 from tests.reactors.harness import reactor, run_python
 
 if TYPE_CHECKING:
@@ -93,6 +103,36 @@ def test_a_stream_that_is_dropped_is_closed() -> None:
             gc.collect()
             assert peer.recv(1) == b""
     runtime.stop()
+
+
+@pytest.mark.parametrize("ending", ["closed", "reset"])
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_a_stream_that_ends_at_once_leaves_no_socket_for_the_collector(
+    kind: str, ending: str
+) -> None:
+    # It would close its descriptor when it is collected, which is another stream's by then.
+    socks: list[socket.socket] = []
+
+    class Surprised(Stream):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            socks.append(transport._sock)
+            peer, _ = listener.accept()
+            if ending == "reset":
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.close()
+            transport.write(b"in vain")
+
+    runtime = AsyncioRuntime(loop_factory=pytest.importorskip(kind).new_event_loop)
+    runtime.start()
+    with listen() as listener:
+        for _ in range(10):
+            stream = Surprised()
+            outcome(runtime, runtime.connect, listener.getsockname(), stream)
+            assert stream.until_lost(runtime) is not None
+        settle(runtime)
+    runtime.stop()
+    assert [sock.fileno() for sock in socks] == [-1] * 10
 
 
 def test_a_callback_that_exits_ends_neither_loop_nor_thread(

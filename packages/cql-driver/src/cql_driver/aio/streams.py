@@ -198,6 +198,10 @@ class LoopTransport:
         elif self.closing:
             self._close_if_empty()
 
+    def has_ended(self) -> bool:
+        """Say whether the loop closes it, or has."""
+        return bool(self._transport.is_closing())
+
     def filled(self) -> None:
         """Tell the protocol that much is unsent."""
         if self.protocol is not None and not self.closing:
@@ -422,6 +426,10 @@ class Attempt:
             else:
                 sock.detach()  # uvloop has closed it
             raise
+        if stream.has_ended() and not isinstance(loop, asyncio.BaseEventLoop):
+            # uvloop did not know of the object yet, and has closed its descriptor; which is
+            # another stream's by the time that the collector would close it again.
+            sock.detach()
         stream.attached()
 
     def _made(self, stream: LoopTransport) -> None:
