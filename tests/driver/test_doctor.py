@@ -149,6 +149,13 @@ def test_plugins_of_third_parties_are_told_of_and_what_is_broken_stops_nothing(s
     assert "reactor chosen: twice (by CQL_DRIVER_REACTOR=twice), but it cannot be used" in output
 
 
+def test_letters_that_the_output_has_not(site: Site) -> None:
+    site.offer("odd", "odd", "oddmod:make", "raise ValueError('\\u00e9\\u2192')")
+    status, output = site.ask(PYTHONIOENCODING="ascii")
+    assert status == 0
+    assert r"ValueError: \xe9\u2192" in output
+
+
 def test_patches_of_the_process_are_told(site: Site) -> None:
     code = (
         "import sys, types\n"

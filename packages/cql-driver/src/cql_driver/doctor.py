@@ -240,5 +240,8 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m cql_driver [--json]", file=sys.stderr)  # noqa: T201
         return 2
     found = examine()
-    print(json.dumps(found, indent=2) if arguments else shown(found))  # noqa: T201
+    text = json.dumps(found, indent=2) if arguments else shown(found)
+    # What a plugin has raised may have letters that a terminal or a pipe has not.
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))  # noqa: T201
     return 0 if found["chosen"]["usable"] else 1
