@@ -98,6 +98,7 @@ def test_a_stream_that_is_dropped_is_closed() -> None:
     with listen() as listener:
         stream, peer = connected(runtime, listener)
         with peer:
+            settle(runtime)  # the attempt to connect is forgotten, and holds the stream no more
             on_loop(runtime, runtime.streams.clear)
             del stream
             gc.collect()
