@@ -17,7 +17,8 @@ from cql_driver.concurrent import (
 from cql_driver.core.execution import Execution
 from cql_driver.errors import InvalidArgumentType
 from cql_driver.query import dict_factory
-from tests.simulation import Fail, Rule, Simulation
+from cql_protocol.messages import Execute
+from tests.simulation import Delay, Fail, Rule, Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,8 @@ def test_no_more_than_that_many_are_in_flight(
     session = sim.connect("ks")
     select = _filled(session, 1)
     sim.run(1.0)  # it is prepared on the other nodes meanwhile
+    for number, node in enumerate(sim.nodes):  # else all answers come together
+        node.rules.append(Rule(Delay(0.001 * number), message=Execute))
     most = 0
 
     def parameters() -> Iterator[tuple[int]]:
