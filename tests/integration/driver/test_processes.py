@@ -45,9 +45,11 @@ def in_child(function: Callable[[], object], timeout: float = 20.0) -> str:
     killer = threading.Timer(timeout, os.kill, (pid, signal.SIGKILL))
     killer.start()
     try:
+        # First this, which lets other greenlets run where the process is patched for them: gevent
+        # closes what it is told to in the next turn of its hub. What was told fits into the pipe.
+        os.waitpid(pid, 0)
         with open(read_end, "rb") as pipe:
             told = pipe.read().decode()
-        os.waitpid(pid, 0)
     finally:
         killer.cancel()
         killer.join()
