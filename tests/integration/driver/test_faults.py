@@ -200,7 +200,7 @@ def test_scenario_11_a_heartbeat_on_a_connection_that_breaks(
         cut = proxy.on_request(beat, Cut(), times=1)
         cut.wait()
         until(lambda: old.closed, "the connection is closed")
-        assert (old.in_flight, len(old.streams)) == (0, 0)
+        until(lambda: (old.in_flight, len(old.streams)) == (0, 0), "nothing waits on it")
         until(lambda: alive(session), "it is connected again")
         assert read(session) == (1, "v1")
 

@@ -329,7 +329,7 @@ def test_scenario_56_a_hung_node_answers_again(three: Nodes, session: Session) -
         began = time.monotonic()
         for future in futures:
             assert future.result().one().v == "x"
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 25  # their time-out is 30
         assert any(len(future.attempted_hosts) == 2 for future in futures)
         with pytest.raises(OperationTimedOut):
             session.execute(pages, host=host, paging_state=result.paging_state, timeout=1)
