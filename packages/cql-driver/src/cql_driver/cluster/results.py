@@ -51,9 +51,14 @@ class PageView:
         """The rows of the current page, as the row factory made them; [] when there are none.
 
         Where they are a mapping (see `cql_driver.protocol`), that is the one item of a list.
+        With `prefetch_pages` of the session the next page is asked for now.
         """
         rows = self._rows
-        return self._decode_page() if rows is None else rows
+        if rows is None:
+            rows = self._decode_page()
+        if self._next is None and self.has_more_pages and self._session.prefetch_pages:
+            self._next = self._session.start_next_page(self._execution)
+        return rows
 
     def _decode_page(self) -> Any:
         """Decode the page at hand, and keep its rows."""
@@ -71,8 +76,6 @@ class PageView:
                 # All rows of the page in one, as the handler for numpy has it.
                 rows = [rows]
         self._rows = rows
-        if self.has_more_pages and session.prefetch_pages and self._next is None:
-            self._next = session.start_next_page(execution)
         return rows
 
     @property
@@ -112,7 +115,9 @@ class PageView:
 
     def __bool__(self) -> bool:
         """Say whether the current page has rows."""
-        rows = self.current_rows
+        rows = self._rows
+        if rows is None:
+            rows = self._decode_page()
         if isinstance(rows, list):
             return bool(rows)
         response = self._execution.outcome  # what a row factory made has a truth of its own
