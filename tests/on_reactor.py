@@ -20,7 +20,13 @@ FRAMEWORKS = ("eventlet", "gevent", "twisted", "uvloop")
 
 PATCHES = {
     "gevent": "import gevent.monkey\ngevent.monkey.patch_all()",
-    "eventlet": "import eventlet\neventlet.monkey_patch()",
+    # Which says of itself, by a warning, that it is deprecated.
+    "eventlet": (
+        "import warnings\n"
+        "with warnings.catch_warnings(action='ignore'):\n"
+        "    import eventlet\n"
+        "eventlet.monkey_patch()"
+    ),
 }
 """How programs begin that use these reactors."""
 
