@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 import time
 import weakref
 from contextlib import contextmanager
@@ -409,6 +410,25 @@ def test_clusters_that_are_dropped_are_collected(
     collect()
     assert [ref() for ref in gone] == [None] * 5
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_nothing_counts_as_a_thread_after_the_end(
+    green: Green, server: tuple[str, int, int]
+) -> None:
+    """A greenlet that logs is one to `threading`, where that is patched."""
+    address, port, _ = server
+    before = threading.active_count()
+    with Cluster([address], port=port, reactor=green.name) as cluster:
+        session = cluster.connect()
+        on_loop, called = Waitable(), Waitable()
+        runtime = session.pools.engine.runtime
+        runtime.perform(lambda: (threading.current_thread(), on_loop.finish()), on_loop)
+        runtime.call_soon_threadsafe(
+            runtime.call_user, lambda: (threading.current_thread(), called.finish())
+        )
+        assert runtime.wait(called, PATIENCE)
+    green.sleep(0.01)
+    assert threading.active_count() <= before
 
 
 # eventlet warns of every fork.

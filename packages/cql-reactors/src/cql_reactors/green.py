@@ -76,6 +76,10 @@ class _Waiter:
                 sleeper.wake()
 
 
+def _nothing(fd: int, mask: int) -> None:
+    """Stand for the loop greenlet once it has ended."""
+
+
 class _Loop:
     """The loop greenlet, and all that the hub holds: nothing here leads to the runtime.
 
@@ -143,8 +147,12 @@ class _Loop:
         except GreenletExit:
             pass  # somebody has killed all greenlets there were
         finally:
-            # Or else Ctrl-C has come, which goes on to the hub, and by it to the main greenlet.
-            if not self.ended:
+            if self.ended:
+                # Patched `threading` counts a greenlet that has logged something as a thread, as
+                # long as anybody has it.
+                self.greenlet = greenlet(_nothing, self.hub.greenlet)
+            else:
+                # Ctrl-C has come, which goes on to the hub, and by it to the main greenlet.
                 self._renew()
                 self.hub.soon(self.rouse)
 
