@@ -269,6 +269,24 @@ def test_threads_of_the_system(green: Green, session: Session, ticker: Ticker) -
     assert len(outcomes) == 200
 
 
+def test_threads_with_hubs_that_have_nothing_else_to_do(green: Green, session: Session) -> None:
+    outcomes: list[Any] = []
+
+    def work() -> None:
+        try:
+            green.sleep(0.001)
+            for number in range(20):
+                outcomes.append(one(session, number))
+        except BaseException as exc:  # noqa: BLE001 - the test looks at it
+            outcomes.append(exc)
+
+    threads = [real_thread(work) for _ in range(4)]
+    for thread in threads:
+        join(thread, green)
+    assert [outcome for outcome in outcomes if isinstance(outcome, BaseException)] == []
+    assert len(outcomes) == 80
+
+
 def test_greenlets_of_another_thread(green: Green, session: Session, ticker: Ticker) -> None:
     """They have a hub of their own, which goes on while they wait for ours."""
     select = session.prepare(schema.SELECT_ITEM)

@@ -225,7 +225,11 @@ def test_a_loop_that_is_closed_before_its_cluster(cassandra: Nodes, loop_factory
 
     async def connect() -> AsyncSession:
         cluster = AsyncCluster(
-            cassandra.contact_points, port=cassandra.port, execution_profiles=defaults()
+            cassandra.contact_points,
+            port=cassandra.port,
+            execution_profiles=defaults(),
+            connect_timeout=30,
+            control_connection_timeout=30,
         )
         session = await cluster.connect()
         assert (await session.execute(QUERY)).one()

@@ -296,7 +296,7 @@ def test_time_outs_take_a_hung_node_out_of_rotation(three: Nodes, session: Sessi
         failed = 0
         for number in range(60):
             try:
-                session.execute(read, (number,), timeout=0.3)
+                session.execute(read, (number,), timeout=1)
             except OperationTimedOut:
                 failed += 1
         # A third of them were to go to the node.

@@ -127,6 +127,25 @@ def _nothing() -> None:
     pass
 
 
+class _ForeignSleeper(Sleeper):
+    """A greenlet that waits in another hub than the runtime's, which may have nothing to do."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(_GeventHub(gevent.get_hub()), foreign=True)
+
+    def sleep(self, timeout: float) -> None:
+        """Wait until it is woken, at most `timeout` seconds; < 0: without end."""
+        hub = self._hub
+        assert isinstance(hub, _GeventHub)
+        hub.anchor()
+        try:
+            super().sleep(timeout)
+        finally:
+            hub.close()
+
+
 class GeventRuntime(GreenRuntime):
     """The driver on gevent's hub."""
 
@@ -149,7 +168,7 @@ class GeventRuntime(GreenRuntime):
 
     def make_foreign_sleeper(self) -> Sleep:
         """Return what a greenlet waits on whose thread has another hub."""
-        return Sleeper(_GeventHub(gevent.get_hub()), foreign=True)
+        return _ForeignSleeper()
 
     def spawn_greenlet(self, function: Callable[[], object]) -> None:
         """Call a function in a greenlet of its own."""
