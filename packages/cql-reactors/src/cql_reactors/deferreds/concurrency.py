@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
 
-from cql_driver.cluster.concurrency import ExecutionResult
-from cql_driver.errors import InvalidArgument, InvalidArgumentType
+from cql_driver.cluster.concurrency import ExecutionResult, check_window, pair_of
+from cql_driver.errors import InvalidArgumentType
 from cql_protocol.errors import DriverException
-from cql_protocol.types.base import show
 from cql_reactors.deferreds.results import result_of
 from cql_reactors.deferreds.waiting import soon
 
@@ -69,12 +68,7 @@ class Source:
     def _pair(self, item: Any) -> Any:
         if self._statement is not _NO_STATEMENT:
             return self._statement, item
-        if isinstance(item, (tuple, list)) and len(item) == 2:
-            return item
-        raise InvalidArgumentType(
-            f"statements_and_parameters gave {show(item)}, which is no pair of a statement and "
-            "its parameters: give (statement, None) where there are none"
-        )
+        return pair_of(item)
 
 
 _ITEMS = {
@@ -110,10 +104,7 @@ class Window:
         profile: Any,
         bounded: bool,
     ) -> None:
-        if isinstance(concurrency, bool) or not isinstance(concurrency, int):
-            raise InvalidArgumentType(f"concurrency={concurrency!r} is not an int")
-        if concurrency < 1:
-            raise InvalidArgument(f"concurrency={concurrency}: at least 1 must be in flight")
+        check_window(session, concurrency)
         self._session = session
         self._runtime = session.runtime
         self._source = source
