@@ -14,6 +14,7 @@ from cql_driver.aio.streams import Held
 from cql_driver.core.runtime import Runtime
 from cql_driver.errors import InvalidArgument
 from cql_driver.logs import get_logger
+from cql_driver.runtimes.system import join_thread
 from cql_reactors.connections import ReactorConnection
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class AsyncioRuntime(LoopRuntime):
     def join(self) -> None:
         """Wait for the thread to end."""
         if self._thread is not None:
-            self._thread.join(_PATIENCE)
+            join_thread(self._thread, _PATIENCE)
 
     def __del__(self) -> None:
         if getattr(self, "_thread", None) is not None and not self.ended:

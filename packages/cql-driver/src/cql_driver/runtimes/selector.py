@@ -16,7 +16,14 @@ from cql_driver.logs import get_logger, seldom
 from cql_driver.runtimes.background import MOST_EVENTS, Shared, attend
 from cql_driver.runtimes.leader import LedRuntime
 from cql_driver.runtimes.sockets import SocketRuntime
-from cql_driver.runtimes.system import READ, WRITE, Waker, make_poller, sleep_at_most
+from cql_driver.runtimes.system import (
+    READ,
+    WRITE,
+    Waker,
+    join_thread,
+    make_poller,
+    sleep_at_most,
+)
 from cql_driver.runtimes.timers import Timers
 from cql_protocol.errors import PluginError
 
@@ -201,7 +208,7 @@ class SelectorRuntime(LedRuntime, SocketRuntime):
                 raise
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            thread.join(1.0)
+            join_thread(thread, 1.0)
 
     def _shut_and_tell(self, done: Waitable) -> None:
         self._shut()

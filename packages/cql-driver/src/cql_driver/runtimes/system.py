@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import time
 from functools import partial
 
 from cql_driver.core.pending import Pending
@@ -17,6 +18,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from threading import Thread
     from typing import Any, Protocol
 
     from cql_driver.core.runtime import Runtime
@@ -47,6 +49,7 @@ __all__ = [
     "SelectorsPoller",
     "Waker",
     "is_literal",
+    "join_thread",
     "literal_addresses",
     "make_poller",
     "resolve",
@@ -172,6 +175,28 @@ class Waker:
 
 def _nothing() -> None:
     pass
+
+
+def join_thread(thread: Thread, timeout: float) -> None:
+    """Wait up to `timeout` seconds for a thread to end, for the system too.
+
+    Before Python 3.13 `Thread.join` returns when the thread has done its last in Python. What
+    it still does, OpenSSL does under a lock of the whole process: who forks just then, as
+    servers do that connect, shut down and then fork, gets a child in which TLS waits for ever.
+    """
+    end = time.monotonic() + timeout
+    thread.join(timeout)
+    native: int | None = getattr(thread, "native_id", None)  # not every platform numbers them
+    if native is None:
+        return
+    from _thread import get_native_id
+
+    # A green thread of a patched process has the number of a thread that goes on.
+    if native in (os.getpid(), get_native_id()):
+        return
+    task = f"/proc/self/task/{native}"
+    while os.path.exists(task) and time.monotonic() < end:
+        time.sleep(0.0005)
 
 
 def is_literal(host: str) -> bool:

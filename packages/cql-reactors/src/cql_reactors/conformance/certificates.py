@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import trustme
 
 from cql_driver.core.tls import TlsSettings, tls_settings
+from cql_driver.runtimes.system import join_thread
 from cql_reactors.conformance.peers import PATIENCE, Job, Stream, listen, outcome
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class TlsServer:
 
     def __exit__(self, *exc: object) -> None:
         self.listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(PATIENCE)
+        join_thread(self._thread, PATIENCE)
         self.listener.close()
 
 

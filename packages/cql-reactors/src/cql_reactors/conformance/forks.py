@@ -15,7 +15,7 @@ import pytest
 from cql_driver.core.pending import Waitable
 from cql_driver.errors import ForkedError
 from cql_reactors.conformance.kit import Kit
-from cql_reactors.conformance.peers import PATIENCE, Job, Stream, on_loop, read_exactly
+from cql_reactors.conformance.peers import PATIENCE, Job, Stream, on_loop, read_exactly, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,22 +83,25 @@ class Forks(Kit):
         stream, peer = server.connect(runtime)
         never = Waitable()
         waiting = [Job(runtime.wait, never) for _ in range(2 if waits else 0)]
-        on_loop(runtime, lambda: None)
+        settle(runtime)
 
         def child() -> None:
             _assert_useless(runtime, stream)
-            own = make_runtime()
-            own.start()
-            theirs, end = server.connect(own)
-            end.sendall(b"hello")
-            theirs.until(own, lambda: theirs.received == b"hello")
-            own.stop()
+            _use_another(make_runtime, server)
 
         join(*fork(child))
         _assert_alive(runtime, stream, peer)
         runtime.dispatch(never.finish)
         assert [job.result() for job in waiting] == [True] * len(waiting)
         peer.close()
+
+    def test_a_fork_after_the_end(
+        self, make_runtime: Callable[[], Runtime], server: Server
+    ) -> None:
+        """Of a server that connects as it loads, and forks then: no thread's end is under way."""
+        for _ in range(10):
+            _use_another(make_runtime, server)
+            join(*fork(lambda: _use_another(make_runtime, server)))
 
     def test_a_fork_on_the_loop(self, runtime: Runtime, server: Server) -> None:
         """By a callback of a user, say."""
@@ -157,6 +160,17 @@ class Forks(Kit):
         runtime.start()
         on_loop(runtime, lambda: None)
         runtime.stop()
+
+
+def _use_another(make_runtime: Callable[[], Runtime], server: Server) -> None:
+    """Connect by a new runtime, receive and stop."""
+    runtime = make_runtime()
+    runtime.start()
+    stream, peer = server.connect(runtime)
+    peer.sendall(b"hello")
+    stream.until(runtime, lambda: stream.received == b"hello")
+    runtime.stop()
+    peer.close()
 
 
 def _assert_useless(runtime: Runtime, stream: Stream) -> None:

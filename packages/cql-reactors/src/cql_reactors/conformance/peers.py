@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.pending import Pending, Waitable
+from cql_driver.runtimes.system import join_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -163,7 +164,7 @@ class Job:
 
     def result(self) -> Any:
         """Wait for the function's end; return what it returned, or raise what it raised."""
-        self._thread.join(PATIENCE)
+        join_thread(self._thread, PATIENCE)
         assert not self._thread.is_alive(), f"{self._function} does not end"
         if self._error is not None:
             raise self._error
