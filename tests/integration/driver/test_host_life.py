@@ -37,7 +37,9 @@ READ = SimpleStatement("SELECT v FROM t WHERE k = 1", is_idempotent=True)
 @pytest.fixture(scope="module")
 def own(clusters: ClusterPool) -> Iterator[Nodes]:
     """Three nodes of this module's own, since what happens to them is not undone."""
-    with clusters.private(ClusterOptions(nodes=3)) as nodes:
+    # What is acknowledged is on disk, so that it survives all nodes being killed right after.
+    durable = {"commitlog_sync": "batch", "commitlog_sync_period": "0ms"}
+    with clusters.private(ClusterOptions(nodes=3, settings=durable)) as nodes:
         yield nodes
 
 
@@ -59,13 +61,21 @@ def watching(nodes: Nodes, points: list[Node] | None = None) -> Iterator[Session
     ):
         until(lambda: linked(session) == set(nodes.contact_points), "all are connected", PATIENCE)
         session.execute("CREATE TABLE t (k int PRIMARY KEY, v text)")
-        insert = SimpleStatement(
-            "INSERT INTO t (k, v) VALUES (1, 'a')", consistency_level=ConsistencyLevel.QUORUM
-        )
-        session.execute(insert)
+        session.execute(insert(ConsistencyLevel.QUORUM))
         yield session
         until(lambda: linked(session) == set(nodes.contact_points), "all are connected", PATIENCE)
         until(lambda: in_flight(session) == 0, "nothing is left in flight")
+
+
+def insert(level: ConsistencyLevel) -> SimpleStatement:
+    """What writes the row of ``t``."""
+    return SimpleStatement("INSERT INTO t (k, v) VALUES (1, 'a')", consistency_level=level)
+
+
+def see_each_other(nodes: Nodes) -> bool:
+    """Whether each node sees all others up."""
+    addresses = set(nodes.contact_points)
+    return all(addresses - {node.address} <= node.live_peers() for node in nodes.nodes)
 
 
 def linked(session: Session) -> set[str]:
@@ -145,6 +155,9 @@ def test_scenario_14_a_node_that_was_said_to_be_down_keeps_its_connections(nodes
 def test_scenario_15_the_whole_cluster_restarts_at_once(nodes: Nodes) -> None:
     with watching(nodes) as session:
         prepared = session.prepare("SELECT v FROM t WHERE k = ?")
+        until(lambda: see_each_other(nodes), "each node sees the others up", PATIENCE)
+        # By whichever node is asked in the end.
+        session.execute(insert(ConsistencyLevel.ALL))
         told, hosts = Told(session), {h.host_id: h for h in session.cluster.metadata.all_hosts()}
         for node in nodes.nodes:
             node.kill()

@@ -64,7 +64,9 @@ class load:  # noqa: N801 - it is used like a function
         self.errors: list[BaseException] = []
         self.count = 0
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
+        self._threads = [
+            threading.Thread(target=self._run, name=f"load-{n}") for n in range(threads)
+        ]
 
     def _run(self) -> None:
         try:
@@ -152,9 +154,11 @@ def test_scenario_57_a_session_that_reconnects_in_the_child(cassandra: Nodes, bu
             found.add(session.execute("SELECT release_version FROM local").one()[0])
             futures = [session.execute_async(prepared) for _ in range(20)]
             found |= {future.result().one()[0] for future in futures}
-            threads = threading.active_count()
+            # Green threads survive a fork: eventlet counts those of the load that were between two
+            # requests, and go on with them here.
+            threads = [t for t in threading.enumerate() if not t.name.startswith("load-")]
             session.cluster.shutdown()
-            return f"{sorted(found)} {session.keyspace} {threads <= 2}"
+            return f"{sorted(found)} {session.keyspace} {len(threads) <= 2 or threads}"
 
         expected = f"['{cassandra.version}'] system True"
         if busy:
