@@ -8,9 +8,10 @@ under test holds up the process's greenlets, so they run on threads that are non
 from __future__ import annotations
 
 from _thread import LockType, allocate_lock, get_ident, start_new_thread
+from os import write
 from selectors import DefaultSelector
 
-__all__ = ["DefaultSelector", "Flag", "allocate_lock", "get_ident", "start_new_thread"]
+__all__ = ["DefaultSelector", "Flag", "allocate_lock", "get_ident", "start_new_thread", "write"]
 
 
 class Flag:
