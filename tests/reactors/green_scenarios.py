@@ -28,7 +28,7 @@ from cql_protocol.errors import OperationTimedOut, UnsupportedOperation
 from cql_reactors.conformance.peers import real_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cql_driver.cluster import Session
     from tests.reactors.green import Eventlet, Gevent
@@ -107,6 +107,24 @@ def join(thread: real_thread, green: Green) -> None:
     while not thread._ended:
         assert time.monotonic() < end, "the thread does not end"
         green.sleep(0.001)
+
+
+def in_threads(green: Green, count: int, work: Callable[[], Iterable[Any]]) -> list[Any]:
+    """Return all that `work` gives in so many threads of the system."""
+    outcomes: list[Any] = []
+
+    def run() -> None:
+        try:
+            for outcome in work():
+                outcomes.append(outcome)
+        except BaseException as exc:  # noqa: BLE001 - looked at below
+            outcomes.append(exc)
+
+    threads = [real_thread(run) for _ in range(count)]
+    for thread in threads:
+        join(thread, green)
+    assert [outcome for outcome in outcomes if isinstance(outcome, BaseException)] == []
+    return outcomes
 
 
 def test_greenlets_wait_and_the_process_does_not(
@@ -253,60 +271,37 @@ def test_ctrl_c_while_much_happens(green: Green, session: Session) -> None:
 
 def test_threads_of_the_system(green: Green, session: Session, ticker: Ticker) -> None:
     select = session.prepare(schema.SELECT_ITEM)
-    outcomes: list[Any] = []
 
-    def work() -> None:
-        try:
-            for number in range(50):
-                outcomes.append(session.execute(select, (number,)).one().id)
-        except BaseException as exc:  # noqa: BLE001 - the test looks at it
-            outcomes.append(exc)
+    def work() -> Iterator[Any]:
+        for number in range(50):
+            yield session.execute(select, (number,)).one().id
 
-    threads = [real_thread(work) for _ in range(4)]
-    for thread in threads:
-        join(thread, green)
-    assert [outcome for outcome in outcomes if isinstance(outcome, BaseException)] == []
-    assert len(outcomes) == 200
+    assert len(in_threads(green, 4, work)) == 200
 
 
 def test_threads_with_hubs_that_have_nothing_else_to_do(green: Green, session: Session) -> None:
-    outcomes: list[Any] = []
+    def work() -> Iterator[Any]:
+        green.sleep(0.001)
+        for number in range(20):
+            yield one(session, number)
 
-    def work() -> None:
-        try:
-            green.sleep(0.001)
-            for number in range(20):
-                outcomes.append(one(session, number))
-        except BaseException as exc:  # noqa: BLE001 - the test looks at it
-            outcomes.append(exc)
-
-    threads = [real_thread(work) for _ in range(4)]
-    for thread in threads:
-        join(thread, green)
-    assert [outcome for outcome in outcomes if isinstance(outcome, BaseException)] == []
-    assert len(outcomes) == 80
+    assert len(in_threads(green, 4, work)) == 80
 
 
 def test_greenlets_of_another_thread(green: Green, session: Session, ticker: Ticker) -> None:
     """They have a hub of their own, which goes on while they wait for ours."""
     select = session.prepare(schema.SELECT_ITEM)
-    outcomes: list[Any] = []
 
-    def work() -> None:
+    def work() -> Iterator[Any]:
         theirs = Ticker(green)
         runtime = session._runtime
-        try:
-            greenlets = [green.spawn(session.execute, select, (n,)) for n in range(20)]
-            assert not runtime.wait(Waitable(), 0.1)
-            outcomes.extend(green.result(greenlet).one() for greenlet in greenlets)
-            theirs.end()
-            assert theirs.ticks > 5
-        except BaseException as exc:  # noqa: BLE001 - the test looks at it
-            outcomes.append(exc)
+        greenlets = [green.spawn(session.execute, select, (n,)) for n in range(20)]
+        assert not runtime.wait(Waitable(), 0.1)
+        yield from [green.result(greenlet).one() for greenlet in greenlets]
+        theirs.end()
+        assert theirs.ticks > 5
 
-    join(real_thread(work), green)
-    assert [outcome for outcome in outcomes if isinstance(outcome, BaseException)] == []
-    assert len(outcomes) == 20
+    assert len(in_threads(green, 1, work)) == 20
 
 
 def test_a_call_in_the_hub_is_refused(green: Green, session: Session) -> None:

@@ -1,4 +1,4 @@
-"""What a loop asks the system for: which sockets are ready, and the addresses of names.
+"""What a loop asks the system for: sockets that are ready, addresses of names, a thread's end.
 
 It sleeps in `epoll`, used directly where it exists, else in the `selectors` module.
 """
