@@ -16,6 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from cql_driver.errors import InvalidArgument
+from cql_driver.runtimes.system import join_thread
 from cql_reactors.hosted import READ, WRITE, HostedRuntime
 
 if TYPE_CHECKING:
@@ -97,8 +98,8 @@ class PollRuntime(HostedRuntime):
         self.loop.end()
 
     def join(self) -> None:
-        """Wait for its thread."""
-        self.loop.thread.join()
+        """Wait for its thread, until the system has ended it: the program may fork then."""
+        join_thread(self.loop.thread, timeout=5.0)
 
     def in_loop(self) -> bool:
         """Say whether the calling thread is the loop's."""

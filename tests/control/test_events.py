@@ -76,7 +76,19 @@ def test_down_and_up_of_a_host_without_connections() -> None:
     engine.tell(status("UP", 2))
     engine.world.run_for(3)
     assert [call[0] for call in engine.calls] == ["down", "try"]
-    assert engine.count("system.local") == 1
+    assert engine.count("system.local") == 2
+    assert engine.end() == []
+
+
+def test_a_node_that_is_reached_before_others_know_its_new_rack() -> None:
+    engine = engine_of(1, 2)
+    engine.connected.add("10.0.0.2")
+    host = engine.host(2)
+    engine.nodes[2].rack = "another"
+    engine.tell(status("UP", 2))
+    engine.world.run_for(3)
+    assert host.rack == "another"
+    assert engine.host(2) is host
     assert engine.end() == []
 
 

@@ -183,9 +183,10 @@ class EventHandler:
         window = engine.settings.status_event_refresh_window
         host = engine.metadata.get_host(event.address, event.port)
         if event.change == "UP":
-            if host is None:
-                self._nodes.trigger(window)
-            else:
+            # A known one too: others tell of a new rack, or version, no sooner than this, and
+            # the driver may have reached it before.
+            self._nodes.trigger(window)
+            if host is not None:
                 self._will_be_up(host, window)
         elif event.change == "DOWN" and host is not None:
             waiting = self._up.pop(host.key, None)

@@ -287,7 +287,10 @@ class GuestRuntime(StreamRuntime):
         self.join()
 
     def join(self) -> None:
-        """Wait for what `open` started, if it ends with the loop. Not on the loop."""
+        """Wait for what `open` started, if it ends with the loop. Not on the loop.
+
+        For a thread by `system.join_thread`, as a program may fork afterwards.
+        """
 
     def _shut_and_tell(self, done: Waitable) -> None:
         self._shut()
