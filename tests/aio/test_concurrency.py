@@ -45,7 +45,10 @@ async def filled(session: AsyncSession, count: int) -> Any:
     rows = ((key, str(key)) for key in range(count))
     async for _ in session.execute_concurrent_with_args(insert, rows):
         pass
-    return await session.prepare(SELECT)
+    select = await session.prepare(SELECT)
+    while owned(session):  # other nodes prepare it too
+        await asyncio.sleep(0.001)
+    return select
 
 
 def rule(nodes: LiveNodes, reaction: Any, **named: Any) -> None:
