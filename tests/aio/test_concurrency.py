@@ -46,7 +46,7 @@ async def filled(session: AsyncSession, count: int) -> Any:
     async for _ in session.execute_concurrent_with_args(insert, rows):
         pass
     select = await session.prepare(SELECT)
-    while owned(session):  # other nodes prepare it too
+    while owned(session):  # noqa: ASYNC110 - other nodes prepare it too, which nobody is told
         await asyncio.sleep(0.001)
     return select
 
