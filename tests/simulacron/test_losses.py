@@ -125,6 +125,7 @@ def test_the_local_data_centre_is_lost_and_comes_back(fakes: FakeCluster) -> Non
         fakes.forget_seen()
         load.go_on()
         assert {seen.node.dc for seen in fakes.seen(SELECT)} == {"dc2"}
+        until(session.cluster.get_control_connection_host, "a control connection")
         control = session.cluster.get_control_connection_host()
         assert control is not None
         assert control.datacenter == "dc2"
