@@ -75,8 +75,11 @@ class Watchdog:
         }
 
     def end(self) -> None:
-        """Have the plain thread end."""
+        """Have the plain thread end. In the thread of the loop."""
         self._ended = True
+        schedstat, self._schedstat = self._schedstat, None
+        if schedstat is not None:
+            os.close(schedstat)
 
     # --- what the system owes ------------------------------------------------------------------
 

@@ -199,9 +199,11 @@ async def test_the_loop_is_not_held_up(session: AsyncSession, filled: str) -> No
     watching = asyncio.create_task(watch())
     count = 0
     results = session.execute_concurrent_with_args(select, keys(20_000, []), concurrency=200)
-    async for success, _ in results:
-        count += success
-    watching.cancel()
-    watchdog.end()
+    try:
+        async for success, _ in results:
+            count += success
+    finally:
+        watching.cancel()
+        watchdog.end()
     assert count == 20_000
     assert watchdog.report()["stall"] < 1, watchdog.report()
