@@ -171,9 +171,7 @@ class _Window:
             item = pair_of(item)
         statement, parameters = item
         try:
-            execution, start = self._session.request(
-                statement, parameters, self._profile, self._finished
-            )
+            execution = self._session.request(statement, parameters, self._profile, self._finished)
         except DriverException as exc:
             self._executions.append(Failed(exc))
             if self._raises:
@@ -181,7 +179,7 @@ class _Window:
             return
         # Before it is started, as it may be done at once.
         self._executions.append(execution)
-        start()
+        execution.start()
 
     def _finished(self, execution: Execution) -> None:
         """An execution is done."""

@@ -103,7 +103,7 @@ class AsyncSession(SessionBase):
         """
         if _get_running_loop() is not self._loop:
             raise self._refusal()
-        execution, start = self._make(
+        execution = self._make(
             query,
             parameters,
             timeout,
@@ -116,14 +116,14 @@ class AsyncSession(SessionBase):
         )
         execution.complete = resolve if not self._listeners else self.told(execution, resolve)
         future = execution.future = self._new_future()
-        start()
+        execution.start()
         try:
             await future
             if isinstance(execution.outcome, BaseException):
                 raise execution.outcome
         except BaseException:
             execution.cancel()
-            del execution, start  # the traceback has this frame: they would be part of a cycle
+            del execution  # the traceback has this frame: they would be part of a cycle
             raise
         return result_of(self, execution)
 
@@ -151,7 +151,7 @@ class AsyncSession(SessionBase):
         """
         if _get_running_loop() is not self._loop:
             raise self._refusal()
-        execution, start = self._make(
+        execution = self._make(
             query,
             parameters,
             timeout,
@@ -166,7 +166,7 @@ class AsyncSession(SessionBase):
         execution.complete = self.told(execution, complete) if self._listeners else complete
         future: Future[AsyncResultSet] = self._new_future()
         execution.future = future
-        start()
+        execution.start()
         if not future.done():
             future.add_done_callback(partial(_cancel, execution))
         return future

@@ -13,7 +13,7 @@ from cql_protocol.errors import DriverException
 from cql_protocol.types.base import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from cql_driver.cluster.session import Session
     from cql_driver.core.execution import Execution
@@ -191,11 +191,11 @@ class _Window:
         if self._round is not None and (self._finished >= self._wanted or self._failed is not None):
             self._round.finish()
 
-    def _start(self, round_: Waitable, wanted: int, starts: list[Callable[[], object]]) -> None:
+    def _start(self, round_: Waitable, wanted: int, starting: list[Execution]) -> None:
         self._round = round_
         self._wanted = wanted
-        for start in starts:
-            start()
+        for execution in starting:
+            execution.start()
         if self._finished >= wanted or self._failed is not None:
             round_.finish()
 
@@ -227,7 +227,7 @@ class _Window:
         """Start what there is room for and wait until something is done; False at the end."""
         seen = self._finished
         room = self.concurrency - max(self._started - seen, held)
-        starts: list[Callable[[], object]] = []
+        starting: list[Execution] = []
         make = self.session.request
         for _ in range(room):
             if self._ended:
@@ -241,7 +241,7 @@ class _Window:
                 item = pair_of(item)
             statement, parameters = item
             try:
-                execution, start = make(statement, parameters, self.profile, self.finished)
+                execution = make(statement, parameters, self.profile, self.finished)
             except DriverException as exc:
                 executions.append(Failed(exc))
                 if self.raises:
@@ -249,15 +249,15 @@ class _Window:
                     self._ended = True
                 continue
             executions.append(execution)
-            starts.append(start)
-        self._started += len(starts)
+            starting.append(execution)
+        self._started += len(starting)
         if self._started == seen:
             return not self._ended
         # A round costs as much as a request, so it ends when there is some work for the next.
         wanted = seen + max(1, (self._started - seen) // _PART)
         round_ = Waitable()
         runtime = self.session.pools.engine.runtime
-        runtime.perform(lambda: self._start(round_, wanted, starts), round_)
+        runtime.perform(lambda: self._start(round_, wanted, starting), round_)
         return not self._ended or self._started > self._finished
 
     def _result(self, execution: Any) -> ExecutionResult:

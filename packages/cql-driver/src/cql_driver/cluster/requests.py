@@ -27,7 +27,7 @@ from cql_protocol.types.base import show
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from cql_driver.cluster.session_base import SessionBase
@@ -62,8 +62,8 @@ class RequestFactory:
         paging_state: bytes | None,
         host: Host | None,
         execute_as: str | None,
-    ) -> tuple[Execution, Callable[[], object]]:
-        """Return the execution of the statement, and what starts it on the loop."""
+    ) -> Execution:
+        """Return the execution of the statement: have the loop `start` it."""
         if (
             query.__class__ is PreparedStatement
             and execution_profile is EXEC_PROFILE_DEFAULT
@@ -95,7 +95,7 @@ class RequestFactory:
                 execution.message = ShapedExecute(shape, bound.values, timestamp)
             if pools.engine.watched:
                 execution.observe()
-            return execution, execution.start
+            return execution
         return self._make_any(
             query,
             parameters,
@@ -119,7 +119,7 @@ class RequestFactory:
         paging_state: bytes | None,
         host: Host | None,
         execute_as: str | None,
-    ) -> tuple[Execution, Callable[[], object]]:
+    ) -> Execution:
         session = self.session
         profile = session.profile(execution_profile)
         options = profile._options or profile.options()
@@ -146,9 +146,8 @@ class RequestFactory:
         execution = Execution(pools, statement, None, options, timeout, allowed)  # type: ignore[arg-type]
         if texts is None:
             self.encode(execution, paging_state)
-            start: Callable[[], object] = execution.start
         else:
-            start = partial(self._prepare, execution, texts, parameters, paging_state)
+            execution.details().prepare = partial(self._prepare, texts, parameters, paging_state)
         payload = statement.custom_payload
         if (
             custom_payload is not None
@@ -160,7 +159,7 @@ class RequestFactory:
             self._add_details(execution, payload, custom_payload, execute_as, trace, host)
         if pools.engine.watched:
             execution.observe()
-        return execution, start
+        return execution
 
     def _is_being_renewed(self, state: PreparedState) -> bool:
         """Say whether values cannot be bound yet, since the statement is being prepared anew."""
@@ -243,9 +242,11 @@ class RequestFactory:
                 setattr(bound, name, value)
         return bound
 
-    def _prepare(self, execution: Execution, *what: Any) -> None:
-        runtime = execution.session.engine.runtime
-        spawn(runtime, self._prepare_and_start(execution, *what))
+    def _prepare(
+        self, texts: Any, parameters: Any, paging_state: bytes | None, execution: Execution
+    ) -> None:
+        starting = self._prepare_and_start(execution, texts, parameters, paging_state)
+        spawn(execution.session.engine.runtime, starting)
 
     async def _prepare_and_start(
         self, execution: Execution, texts: Any, parameters: Any, paging_state: bytes | None

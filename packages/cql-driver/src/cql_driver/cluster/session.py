@@ -94,7 +94,7 @@ class Session(SessionBase):
 
             row = session.execute("SELECT name FROM users WHERE id = ?", (user_id,)).one()
         """
-        execution, start = self._make(
+        execution = self._make(
             query,
             parameters,
             timeout,
@@ -107,14 +107,14 @@ class Session(SessionBase):
         )
         if self._listeners:
             self._tell_listeners(self.future_of(execution))
-        execution.session.engine.runtime.perform(start, execution)
+        execution.session.engine.runtime.perform(execution.start, execution)
         outcome = execution.outcome
         if isinstance(outcome, BaseException):
             try:
                 raise outcome
             finally:
                 # Its traceback has this frame: in a cycle the request would wait for the collector.
-                del execution, outcome, start
+                del execution, outcome
         return result_of(self, execution)
 
     def execute_async(
@@ -138,7 +138,7 @@ class Session(SessionBase):
             futures = [session.execute_async(select, (key,)) for key in keys]
             rows = [future.result().one() for future in futures]
         """
-        execution, start = self._make(
+        execution = self._make(
             query,
             parameters,
             timeout,
@@ -153,7 +153,7 @@ class Session(SessionBase):
         if self._listeners:
             self._tell_listeners(future)
         future.launched = True
-        self._dispatch(execution, start)
+        self.launch(execution)
         return future
 
     def prepare(

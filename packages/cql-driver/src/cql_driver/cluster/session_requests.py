@@ -35,7 +35,7 @@ class SessionRequests:
     client_protocol_handler: Any
     _decoder: PageDecoder
     _listeners: list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]]
-    _make: Callable[..., tuple[Execution, Callable[[], object]]]
+    _make: Callable[..., Execution]
     _requests: RequestFactory
 
     if TYPE_CHECKING:
@@ -52,16 +52,14 @@ class SessionRequests:
 
     def request(
         self, query: Any, parameters: Any, profile: Any, complete: Callable[[Execution], object]
-    ) -> tuple[Execution, Callable[[], object]]:
-        """Return the execution of a statement, and what starts it on the loop.
+    ) -> Execution:
+        """Return the execution of a statement: have the loop `start` it.
 
         `complete` is called with it when it is done.
         """
-        execution, start = self._make(
-            query, parameters, NOT_SET, False, None, profile, None, None, None
-        )
+        execution = self._make(query, parameters, NOT_SET, False, None, profile, None, None, None)
         execution.complete = complete if not self._listeners else self.told(execution, complete)
-        return execution, start
+        return execution
 
     def told(
         self, execution: Execution, complete: Callable[[Execution], object]
@@ -91,13 +89,10 @@ class SessionRequests:
         """Call code of the user's, outside of the middle of things; on the loop."""
         self._runtime.call_user(function, *args)
 
-    def _dispatch(self, execution: Execution, start: Callable[[], object]) -> None:
-        runtime = execution.session.engine.runtime
-        runtime.dispatch(_start_unattended, runtime, start)
-
     def launch(self, execution: Execution) -> None:
         """Start an execution that nobody may wait for."""
-        self._dispatch(execution, execution.start)
+        runtime = execution.session.engine.runtime
+        runtime.dispatch(_start_unattended, runtime, execution)
 
     def attended(self) -> None:
         """An execution that nobody may have waited for is done; on the loop."""
@@ -194,7 +189,7 @@ class SessionRequests:
         return statements.PreparedStatement.of(state, engine.protocol_version)
 
 
-def _start_unattended(runtime: Runtime, start: Callable[[], object]) -> None:
+def _start_unattended(runtime: Runtime, execution: Execution) -> None:
     """Start on the loop what no thread may be waiting for, so that it goes on nevertheless."""
     runtime.unattended += 1
-    start()
+    execution.start()

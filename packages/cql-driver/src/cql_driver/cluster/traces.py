@@ -15,7 +15,6 @@ from cql_protocol.enums import ConsistencyLevel
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
     from uuid import UUID
 
@@ -55,21 +54,18 @@ async def trace_rows_procedure(
         EXEC_PROFILE_DEFAULT,
         consistency_level=ConsistencyLevel.LOCAL_ONE if consistency is None else consistency,
     )
-    execution, start = session._make(
-        query, parameters, patience, False, None, profile, None, None, None
-    )
+    execution = session._make(query, parameters, patience, False, None, profile, None, None, None)
     rows: list[dict[str, Any]] = []
     while True:  # past the session's protocol handler, which may make anything of rows
-        outcome = await _outcome(execution, start)
+        outcome = await _outcome(execution)
         names = [column.name for column in session.columns_of(execution) or ()]
         rows += dict_factory(names, session.raw_rows(execution))
         if outcome.metadata.paging_state is None:
             return rows
         execution = session.next_page(execution)
-        start = execution.start
 
 
-def _outcome(execution: Execution, start: Callable[[], object]) -> Pending[Any]:
+def _outcome(execution: Execution) -> Pending[Any]:
     """Start an execution; return what is done as it is."""
     pending: Pending[Any] = Pending()
 
@@ -81,5 +77,5 @@ def _outcome(execution: Execution, start: Callable[[], object]) -> Pending[Any]:
 
     execution.complete = complete
     pending.add_done_callback(lambda _: execution.cancel())  # for who waits no more
-    start()
+    execution.start()
     return pending

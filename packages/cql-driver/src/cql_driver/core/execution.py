@@ -10,7 +10,6 @@ procedure runs), or done. The engine's sweep looks into all three for deadlines.
 
 from __future__ import annotations
 
-from cql_driver.core.pending import release
 from cql_driver.core.procedures import spawn
 from cql_driver.core.recovery import Attempt, Details, Recovery
 from cql_driver.errors import (
@@ -28,14 +27,12 @@ from cql_protocol.messages import RawRows, SchemaChangeResult, SetKeyspaceResult
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from typing import Any
 
     from cql_driver.core.link import Link
-    from cql_driver.core.sessions import SessionPools
-    from cql_driver.core.settings import RequestOptions
     from cql_driver.pools.host import Host
-    from cql_protocol.messages import Request, Response
+    from cql_protocol.messages import Response
 
     Outcome = Response | BaseException
 
@@ -51,48 +48,7 @@ class Execution(Recovery):
     the exception. `complete`, when set, is called with the execution right then.
     """
 
-    __slots__ = (
-        "complete",
-        "expires",
-        "future",
-        "host",
-        "link",
-        "message",
-        "more",
-        "options",
-        "outcome",
-        "session",
-        "statement",
-        "stream",
-        "timeout",
-    )
-
-    future: Any
-    """Of asyncio, where a task waits for it; else unset."""
-
-    def __init__(
-        self,
-        session: SessionPools,
-        statement: Any,
-        message: Request,
-        options: RequestOptions,
-        timeout: float | None,
-        allowed_ticks: int,
-    ) -> None:
-        self.done = False
-        self.waiter = None
-        self.session = session
-        self.statement = statement
-        self.message = message
-        self.options = options
-        self.timeout = timeout
-        self.expires = allowed_ticks
-        """Before `start` how many ticks it may take, then the tick of its deadline."""
-        self.host: Host | None = None
-        self.link: Link | None = None
-        self.more: Details | None = None
-        self.outcome: Outcome | None = None
-        self.complete: Callable[[Execution], object] | None = None
+    __slots__ = ()
 
     def __repr__(self) -> str:
         return f"<Execution of {self.statement!r} {'done' if self.done else 'running'}>"
@@ -151,50 +107,6 @@ class Execution(Recovery):
 
     # --- sending ---------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Send the first attempt, or find out why that cannot be."""
-        session = self.session
-        engine = session.engine
-        if session.closed is not None:
-            self.resolve(session.closed)
-            return
-        if not engine.sweeping:
-            engine.start_sweep()
-        if self.more is not None:
-            self._start_with_details(self.more)
-            return
-        self.expires += engine.tick
-        if session.waiting:
-            session.queue_up(self)
-            return
-        pick = self.options.pick
-        if pick is not None:
-            try:
-                host = pick(session.keyspace, self.statement)
-            except Exception as exc:  # noqa: BLE001 - a policy of the user's; the caller gets it
-                self.resolve(exc)
-                return
-            if host is not None:
-                pool = session.pools.get(host.key)
-                if pool is not None:
-                    link = pool.single or pool.prefer()
-                    if link is not None:
-                        try:
-                            self.stream = link.send(self.message, self)
-                        except StreamsExhausted:
-                            pool.exhausted()
-                        except DriverException as exc:
-                            if not link.closed:
-                                self.resolve(exc)
-                                return
-                        else:
-                            self.link = link
-                            self.host = host
-                            if self.options.speculative_execution_policy is not None:
-                                self.plan_speculation()
-                            return
-        self.advance()
-
     def arm(self) -> None:
         """Have the time run before there is something to send: while it is being prepared."""
         engine = self.session.engine
@@ -206,8 +118,13 @@ class Execution(Recovery):
         self.expires += engine.tick
         self.park()
 
-    def _start_with_details(self, more: Details) -> None:
+    def start_with_details(self, more: Details) -> None:
+        """Start what is not as most requests are."""
         engine = self.session.engine
+        prepare, more.prepare = more.prepare, None
+        if prepare is not None:
+            prepare(self)
+            return
         if more.armed:
             self.unpark()
         else:
@@ -339,23 +256,6 @@ class Execution(Recovery):
         return True
 
     # --- answers -----------------------------------------------------------------------------
-
-    def __call__(self, response: Response | DriverException) -> None:
-        """Take the answer to the attempt that this execution itself is."""
-        if self.more is None:
-            kind = response.__class__
-            if kind is VoidResult or kind is RawRows:
-                self.link = None
-                self.outcome = response
-                self.done = True
-                if self.waiter is not None:
-                    release(self.waiter)
-                complete = self.complete
-                if complete is not None:
-                    complete(self)
-                return
-        link, self.link = self.link, None
-        self.answered(self, link, response)
 
     def answered(
         self, attempt: Execution | Attempt, link: Link | None, response: Response | DriverException

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cql_driver.core import decide as verdict
 from cql_driver.core.decide import OF_THE_HOST, decide
-from cql_driver.core.pending import Waitable
+from cql_driver.core.first import FirstAttempt
 from cql_driver.core.procedures import spawn
 from cql_protocol.errors import RequestValidationException
 from cql_protocol.messages import VoidResult
@@ -21,11 +21,9 @@ if TYPE_CHECKING:
 
     from cql_driver.core.execution import Execution
     from cql_driver.core.link import Link
-    from cql_driver.core.sessions import SessionPools
-    from cql_driver.core.settings import RequestOptions
     from cql_driver.pools.host import Host
     from cql_protocol.errors import DriverException
-    from cql_protocol.messages import Request, Response
+    from cql_protocol.messages import Response
 
 __all__ = ["Attempt", "Details", "Recovery"]
 
@@ -70,6 +68,7 @@ class Details:
         "others",
         "pinned",
         "plan",
+        "prepare",
         "reprepares",
         "result",
         "retries",
@@ -95,6 +94,8 @@ class Details:
         self.others: list[Attempt] = []
         self.pinned: Host | None = None
         self.plan: Iterator[Host] | None = None
+        self.prepare: Callable[[Execution], object] | None = None
+        """What has to be done before it is sent, and starts it then."""
         self.reprepares: dict[int, int] = {}
         self.result: Response | None = None
         self.retries = 0
@@ -108,24 +109,14 @@ class Details:
         """Whether it stood in the session's queue after it was sent, and may go anywhere."""
 
 
-class Recovery(Waitable):
+class Recovery(FirstAttempt):
     """The half of `Execution` that repeats attempts."""
 
     __slots__ = ()
 
-    host: Host | None
-    link: Link | None
-    message: Request
-    more: Details | None
-    options: RequestOptions
-    session: SessionPools
-    statement: Any
-
     if TYPE_CHECKING:
         # What `Execution` has.
-        def advance(self) -> None: ...  # noqa: D102
         def details(self) -> Details: ...  # noqa: D102
-        def resolve(self, outcome: Response | BaseException) -> None: ...  # noqa: D102
         def send(self, host: Host, link: Link) -> bool: ...  # noqa: D102
         def park(self) -> None: ...  # noqa: D102
         def unpark(self) -> None: ...  # noqa: D102

@@ -198,7 +198,7 @@ class Window:
         place = _Place()
         self._places.append(place)
         try:
-            execution, start = self._session.request(
+            execution = self._session.request(
                 statement, parameters, self._profile, partial(self._completed, place)
             )
         except DriverException as exc:
@@ -206,7 +206,7 @@ class Window:
             return
         place.execution = execution
         self._in_flight += 1
-        start()
+        execution.start()
 
     def _completed(self, place: _Place, execution: Execution) -> None:
         self._in_flight -= 1

@@ -89,7 +89,7 @@ class TwistedSession(SessionBase):
         """
         self.check_loop()
         try:
-            execution, start = self._make(
+            execution = self._make(
                 query,
                 parameters,
                 timeout,
@@ -107,7 +107,7 @@ class TwistedSession(SessionBase):
             return fail(Failure(exc))
         deferred = execution.future = Deferred(partial(_cancel, execution))
         execution.complete = complete
-        start()
+        execution.start()
         return deferred
 
     execute_async = execute
