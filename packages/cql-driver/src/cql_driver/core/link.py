@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from cql_driver.core.outbox import Outbox
 from cql_driver.core.pending import Pending
 from cql_driver.core.settings import NEVER
 from cql_driver.errors import ConnectionShutdown
 from cql_driver.logs import get_logger, seldom
-from cql_protocol.connection import Answer, ReceiverFailed, State
+from cql_protocol.connection import Answer, ReceiverFailed
 from cql_protocol.errors import (
     DriverException,
-    LocalProtocolError,
     OperationTimedOut,
     RemoteProtocolError,
 )
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cql_driver.pools.host import Host
     from cql_protocol import ClientConnection, Dialect, Features
     from cql_protocol.messages import Request, Response
-    from cql_protocol.streams import Receiver
 
 __all__ = ["Link"]
 
@@ -58,30 +57,23 @@ class _Reply:
             self.link.orphan(stream)
 
 
-class Link:
+class Link(Outbox):
     """One connection: a `ClientConnection`, its transport, and what is to be sent this turn.
 
-    Frames of one turn of the loop leave in one write; the first on an idle connection leaves at
-    once, unless there were several in the turn before. Belongs to the loop. `on_event` gets the
+    Belongs to the loop. `on_event` gets the
     server's events, `on_closed` is called once with the link and the error that ended it (None
     when we closed it).
     """
 
     __slots__ = (
         "_closing",
-        "_gathers",
         "_beats",
         "_given_up",
         "_heard_before",
         "_heartbeat",
-        "_sent",
         "_silent_since",
         "bytes_received",
-        "bytes_sent",
-        "closed",
-        "connection",
         "early",
-        "endpoint",
         "heard",
         "host",
         "keyspace",
@@ -89,24 +81,14 @@ class Link:
         "on_congested",
         "on_data",
         "on_event",
-        "out",
-        "runtime",
-        "streams",
-        "transport",
         "watch",
     )
 
     def __init__(
         self, runtime: Runtime, connection: ClientConnection, endpoint: Any, host: Host | None
     ) -> None:
-        self.runtime = runtime
-        self.connection = connection
-        self.streams = connection.streams
-        self.endpoint = endpoint
+        super().__init__(runtime, connection, endpoint)
         self.host = host
-        self.transport: Transport | None = None
-        self.out: list[bytes] = []
-        self.closed = False
         self.early: dict[int, int] = {}
         """Orphans of requests whose time was not over: by stream the tick when it is."""
         self.heard = 1
@@ -119,16 +101,13 @@ class Link:
         self.on_data: Callable[[], object] | None = None
         """Called after answers were given out, so that what waits for a stream can go."""
         self.on_congested: Callable[[Link, bool], object] | None = None
-        self.bytes_sent: Callable[[int], object] | None = None
         self.bytes_received: Callable[[int], object] | None = None
         self._closing = False
-        self._gathers = False
         self._heartbeat: Pending[Response] | None = None
         self._silent_since: float | None = None
         self._heard_before = 0
         self._beats = 0
         self._given_up = 0
-        self._sent = 0
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{self.in_flight} in flight"
@@ -160,57 +139,7 @@ class Link:
         answered = self._sent - len(self.streams)
         return answered - self._beats - (self._given_up - self.orphans)
 
-    # --- sending -----------------------------------------------------------------------------
-
-    def send(
-        self,
-        message: Request,
-        receiver: Receiver,
-        tracing: bool = False,
-        custom_payload: Mapping[str, bytes | None] | None = None,
-    ) -> int:
-        """Send a request and return its stream id; `receiver` gets the answer.
-
-        Raises `LocalProtocolError` when it cannot be sent; then nothing is, and the receiver
-        is not called.
-        """
-        connection = self.connection
-        out = self.out
-        at_once = not out and not self._gathers and len(self.streams) == 0
-        try:
-            frame = connection.frame(message, receiver, tracing, custom_payload)
-        except LocalProtocolError as exc:
-            if connection.state is not State.CLOSED:
-                raise
-            # What waits is being told that the server broke the protocol, and is sent anew
-            # while this link does not know yet.
-            error = ConnectionShutdown(f"the connection to {self.endpoint} broke", self.endpoint)
-            self.close(error)
-            raise error from exc
-        stream = connection.last_stream
-        self._sent += 1
-        if at_once:
-            self._write(connection.wrap((frame,)))
-        else:
-            if not out:
-                self.runtime.call_soon(self.flush)
-            out.append(frame)
-        return stream
-
-    def flush(self) -> None:
-        """Write what this turn has gathered."""
-        out = self.out
-        if out:
-            self.out = []
-            self._gathers = len(out) > 1
-            if not self.closed:
-                self._write(self.connection.wrap(out))
-
-    def _write(self, data: bytes) -> None:
-        if self.bytes_sent is not None:
-            self.bytes_sent(len(data))
-        assert self.transport is not None
-        self.transport.write(data)
+    # --- requests of the driver ---------------------------------------------------------------
 
     def request(
         self,
