@@ -10,8 +10,9 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from cql_driver.aio.results import result_of
+from cql_driver.aio.results import AsyncResultSet
 from cql_driver.cluster.concurrency import ExecutionResult, Failed, check_window, pair_of
+from cql_driver.cluster.page import page_of
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT
 from cql_driver.errors import InvalidArgumentType
 from cql_protocol.errors import DriverException
@@ -203,7 +204,7 @@ class _Window:
         outcome = execution.outcome
         if isinstance(outcome, BaseException):
             return ExecutionResult(False, outcome)
-        return ExecutionResult(True, result_of(self._session, execution))
+        return ExecutionResult(True, page_of(AsyncResultSet, self._session, execution))
 
     async def _end(self) -> None:
         """Give up what is in flight."""

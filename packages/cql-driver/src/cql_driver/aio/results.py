@@ -13,8 +13,6 @@ from cql_protocol.messages import RawRows
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from cql_driver.aio.session import AsyncSession
-    from cql_driver.core.execution import Execution
     from cql_driver.query import QueryTrace
 
 __all__ = ["AsyncResultSet"]
@@ -33,11 +31,6 @@ class AsyncResultSet(PageView):
         async for row in await session.execute("SELECT host_id, rack FROM system.peers"):
             print(row.rack)
     """
-
-    _session: AsyncSession
-    _left: Iterator[Any] | None = None
-    """What an iteration has left of the page at hand; None: all of it."""
-    _fetching = False
 
     # --- pages -----------------------------------------------------------------------------------
 
@@ -199,16 +192,3 @@ class _Pages:
             await result.fetch_next_page()
         self._begun = True
         return result.current_rows
-
-
-_new = object.__new__
-
-
-def result_of(session: AsyncSession, execution: Execution) -> AsyncResultSet:
-    """Return the result of an execution that succeeded."""
-    result = _new(AsyncResultSet)
-    result._session = session
-    result._execution = execution
-    # What the class has for them takes longer to read.
-    result._rows = result._left = None
-    return result

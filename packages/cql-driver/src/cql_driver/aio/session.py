@@ -6,9 +6,10 @@ from asyncio import AbstractEventLoop, _get_running_loop
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cql_driver.aio.results import AsyncResultSet, result_of
+from cql_driver.aio.results import AsyncResultSet
 from cql_driver.aio.waiting import future_maker, refuse_loop, resolve, run_procedure
 from cql_driver.cluster.hosts import SchemaAgreementScope
+from cql_driver.cluster.page import page_of
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.cluster.session_base import SessionBase
 from cql_driver.cluster.traces import checked_trace_wait, trace_procedure
@@ -125,7 +126,7 @@ class AsyncSession(SessionBase):
             execution.cancel()
             del execution  # the traceback has this frame: they would be part of a cycle
             raise
-        return result_of(self, execution)
+        return page_of(AsyncResultSet, self, execution)
 
     def execute_async(
         self,
@@ -178,7 +179,7 @@ class AsyncSession(SessionBase):
             if isinstance(outcome, BaseException):
                 future.set_exception(outcome)
             else:
-                future.set_result(result_of(self, execution))
+                future.set_result(page_of(AsyncResultSet, self, execution))
 
     def execute_concurrent(
         self,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from cql_driver.cluster.page import page_of
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT
-from cql_driver.cluster.results import result_of
+from cql_driver.cluster.results import ResultSet
 from cql_driver.core.pending import Waitable
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_protocol.errors import DriverException
@@ -264,4 +265,4 @@ class _Window:
         outcome = execution.outcome
         if isinstance(outcome, BaseException):
             return ExecutionResult(False, outcome)
-        return ExecutionResult(True, result_of(self.session, execution))
+        return ExecutionResult(True, page_of(ResultSet, self.session, execution))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 
+from cql_driver.cluster.page import Page
 from cql_driver.errors import InvalidArgument, QueryExhausted
 from cql_driver.handlers import ProtocolHandler
 from cql_protocol import messages
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_driver.cluster.response import ResponseFuture
-    from cql_driver.cluster.session_base import SessionBase
     from cql_driver.core.execution import Execution
     from cql_driver.query import QueryTrace
 
@@ -28,15 +28,8 @@ class NotConditional(DriverException, RuntimeError):
     """`was_applied` of a statement that had no condition."""
 
 
-class PageView:
+class PageView(Page):
     """The page of rows at hand: what the results of all APIs have in common."""
-
-    _session: SessionBase
-    _execution: Execution
-    _future: ResponseFuture | None = None
-    _rows: Any = None
-    _next: Execution | None = None
-    _all = False
 
     def __repr__(self) -> str:
         more = ", more pages" if self.has_more_pages else ""
@@ -187,14 +180,14 @@ class ResultSet(PageView):
             print(row.rack)
     """
 
-    _iterator: Iterator[Any] | None = None
-    _started = False
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, response_future: ResponseFuture, initial_response: Any = None) -> None:
         self._session = response_future.session
         self._execution = response_future.execution
         self._future = response_future
+        self._rows = self._left = self._next = None
+        self._all = self._fetching = self._started = False
         if isinstance(initial_response, list):
             self._rows = initial_response
 
@@ -218,10 +211,10 @@ class ResultSet(PageView):
         rows = self._rows
         if rows is None:
             rows = self._decode_page()
-        if self._all or (self._iterator is None and not self.has_more_pages):
+        if self._all or (self._left is None and not self.has_more_pages):
             return iter(rows)
-        if self._iterator is None:
-            self._iterator = self._pages()
+        if self._left is None:
+            self._left = self._pages()
         # As with any iterator, what was begun goes on: no row comes twice.
         return self
 
@@ -235,9 +228,9 @@ class ResultSet(PageView):
             self.fetch_next_page()
 
     def __next__(self) -> Any:
-        if self._iterator is None:
-            self._iterator = self._pages()
-        return next(self._iterator)
+        if self._left is None:
+            self._left = self._pages()
+        return next(self._left)
 
     next = __next__
 
@@ -283,17 +276,3 @@ class ResultSet(PageView):
     def get_all_query_traces(self, max_wait_sec_per: float | None = None) -> list[QueryTrace]:
         """Return the traces of all pages fetched so far."""
         return self.response_future.get_all_query_traces(max_wait_sec_per)
-
-
-_new = object.__new__
-
-
-def result_of(session: SessionBase, execution: Execution) -> ResultSet:
-    """Return the result of an execution that succeeded; its future is made when asked for."""
-    result = _new(ResultSet)
-    result._session = session
-    result._execution = execution
-    # What the class has for them takes longer to read.
-    result._rows = result._iterator = None
-    result._all = False
-    return result

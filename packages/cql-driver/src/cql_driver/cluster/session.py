@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 from cql_driver.cluster.hosts import SchemaAgreementScope
+from cql_driver.cluster.page import page_of
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.cluster.response import ResponseFuture
-from cql_driver.cluster.results import result_of
+from cql_driver.cluster.results import ResultSet
 from cql_driver.cluster.session_base import SessionBase
 from cql_driver.cluster.values import checked_name
 from cql_protocol.identifiers import escape_name
@@ -115,7 +116,7 @@ class Session(SessionBase):
             finally:
                 # Its traceback has this frame: in a cycle the request would wait for the collector.
                 del execution, outcome
-        return result_of(self, execution)
+        return page_of(ResultSet, self, execution)
 
     def execute_async(
         self,

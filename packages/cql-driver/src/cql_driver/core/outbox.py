@@ -7,7 +7,6 @@ were made.
 from __future__ import annotations
 
 from cql_driver.errors import ConnectionShutdown
-from cql_protocol._accel import compiled
 from cql_protocol.connection import State
 from cql_protocol.errors import LocalProtocolError
 
@@ -112,4 +111,4 @@ class Outbox:
         self.transport.write(data)
 
 
-#Outbox = compiled("express", "Outbox", Outbox)
+# Outbox = compiled("express", "Outbox", Outbox)

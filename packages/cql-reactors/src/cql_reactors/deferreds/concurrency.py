@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from cql_driver.cluster.concurrency import ExecutionResult, check_window, pair_of
+from cql_driver.cluster.page import page_of
 from cql_driver.errors import InvalidArgumentType
 from cql_protocol.errors import DriverException
-from cql_reactors.deferreds.results import result_of
+from cql_reactors.deferreds.results import TwistedResultSet
 from cql_reactors.deferreds.waiting import soon
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class Window:
         outcome = place.outcome
         if not isinstance(outcome, BaseException):
             assert place.execution is not None
-            return ExecutionResult(True, result_of(self._session, place.execution))
+            return ExecutionResult(True, page_of(TwistedResultSet, self._session, place.execution))
         if self._raises:
             raise outcome
         return ExecutionResult(False, outcome)

@@ -14,7 +14,6 @@ from cql_reactors.deferreds.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from cql_driver.core.execution import Execution
     from cql_driver.query import QueryTrace
     from cql_reactors.deferreds.session import TwistedSession
 
@@ -40,9 +39,6 @@ class TwistedResultSet(PageView):
     """
 
     _session: TwistedSession
-    _left: Iterator[Any] | None = None
-    """What is left of the page at hand, once an iteration has begun."""
-    _fetching = False
 
     # --- pages -----------------------------------------------------------------------------------
 
@@ -180,11 +176,3 @@ class TwistedResultSet(PageView):
         """Return the traces of all pages fetched so far."""
         traces = self.response_future.get_query_trace_ids()
         return self._session.read_traces(traces, max_wait_sec_per, query_cl, True)
-
-
-def result_of(session: TwistedSession, execution: Execution) -> TwistedResultSet:
-    """Return the result of an execution that succeeded."""
-    result = TwistedResultSet.__new__(TwistedResultSet)
-    result._session = session
-    result._execution = execution
-    return result

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, fail, maybeDeferred
 from twisted.python.failure import Failure
 
 from cql_driver.cluster.hosts import SchemaAgreementScope
+from cql_driver.cluster.page import page_of
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.cluster.session_base import SessionBase
 from cql_driver.cluster.traces import checked_trace_wait, trace_procedure
@@ -16,7 +17,7 @@ from cql_driver.cluster.values import checked_name
 from cql_protocol.errors import UnsupportedOperation
 from cql_protocol.identifiers import escape_name
 from cql_reactors.deferreds.concurrency import Source, Window
-from cql_reactors.deferreds.results import TwistedResultSet, result_of
+from cql_reactors.deferreds.results import TwistedResultSet
 from cql_reactors.deferreds.waiting import deferred_of, soon
 
 if TYPE_CHECKING:
@@ -315,7 +316,7 @@ def _fire(session: TwistedSession, execution: Execution) -> None:
     if isinstance(outcome, BaseException):
         deferred.errback(Failure(outcome))
     else:
-        deferred.callback(result_of(session, execution))
+        deferred.callback(page_of(TwistedResultSet, session, execution))
 
 
 def _cancel(execution: Execution, deferred: Deferred[Any]) -> None:

@@ -1,0 +1,63 @@
+"""What a result holds, whichever API gave it."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, TypeVar
+
+    from cql_driver.cluster.response import ResponseFuture
+    from cql_driver.core.execution import Execution
+
+    _P = TypeVar("_P", bound="Page")
+
+__all__ = ["Page", "page_of"]
+
+
+class Page:
+    """The fields of results; `page_of` makes one, for every request one."""
+
+    __slots__ = (
+        "_all",
+        "_execution",
+        "_fetching",
+        "_future",
+        "_left",
+        "_next",
+        "_rows",
+        "_session",
+        "_started",
+    )
+
+    _session: Any
+    _execution: Execution
+    _future: ResponseFuture | None
+    _rows: Any
+    """The rows of the page at hand, once they are decoded."""
+    _left: Iterator[Any] | None
+    """What an iteration has left; None before it began."""
+    _next: Execution | None
+    """The next page, when it was asked for."""
+    _all: bool
+    """Whether `_rows` has those of all pages."""
+    _fetching: bool
+    _started: bool
+
+
+_new = object.__new__
+
+
+def page_of(cls: type[_P], session: Any, execution: Execution) -> _P:
+    """Return the result, of a class that derives from `Page`, of an execution that succeeded."""
+    page = _new(cls)
+    page._session = session
+    page._execution = execution
+    page._rows = page._left = page._next = page._future = None
+    page._all = page._fetching = page._started = False
+    return page
+
+
+# Page = compiled("express", "Page", Page)
+# page_of = compiled("express", "page_of", page_of)
