@@ -9,13 +9,46 @@ from weakref import WeakSet
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.logs import get_logger
+from cql_protocol._accel import compiled
+
+TYPE_CHECKING = False
 
 __all__ = ["MonotonicTimestampGenerator"]
 
 log = get_logger("cql_driver.timestamps")
 
 
-class MonotonicTimestampGenerator:
+class TimestampSource:
+    """The part of a generator that gives timestamps."""
+
+    __slots__ = ("_lock", "last")
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self.last = 0
+        """The last timestamp given."""
+
+    if TYPE_CHECKING:
+
+        def check_drift(self, drift: int) -> None: ...  # noqa: D102 - the generator has it
+
+    def __call__(self) -> int:
+        """Return the next timestamp."""
+        now = time_ns() // 1000
+        with self._lock:
+            last = self.last
+            if now > last:
+                self.last = now
+                return now
+            self.last = last = last + 1
+        self.check_drift(last - now)
+        return last
+
+
+TimestampSource = compiled("express", "TimestampSource", TimestampSource)  # type: ignore[misc]
+
+
+class MonotonicTimestampGenerator(TimestampSource):
     """Gives microseconds since the epoch that never repeat and never go back.
 
     Where the clock stands still or is set back, each timestamp is one more than the last, and
@@ -33,9 +66,7 @@ class MonotonicTimestampGenerator:
 
     __slots__ = (
         "__weakref__",
-        "_lock",
         "_warned_at",
-        "last",
         "warn_on_drift",
         "warning_interval",
         "warning_threshold",
@@ -54,29 +85,21 @@ class MonotonicTimestampGenerator:
         self.warn_on_drift = warn_on_drift
         self.warning_threshold = _seconds("warning_threshold", warning_threshold)
         self.warning_interval = _seconds("warning_interval", warning_interval)
-        self.last = 0
-        """The last timestamp given."""
-        self._lock = allocate_lock()
+        super().__init__()
         self._warned_at: float | None = None
         _generators.add(self)
 
-    def __call__(self) -> int:
-        """Return the next timestamp."""
-        now = time_ns() // 1000
-        with self._lock:
-            last = self.last
-            if now > last:
-                self.last = now
-                return now
-            self.last = last = last + 1
-        if last - now > self.warning_threshold * 1_000_000 and self._must_warn():
-            # Not under the lock: a handler of logs may write to the database as well.
+    def check_drift(self, drift: int) -> None:
+        """Warn when the last timestamp is `drift` microseconds ahead of the clock, if it should.
+
+        Not under the lock: a handler of logs may write to the database as well.
+        """
+        if drift > self.warning_threshold * 1_000_000 and self._must_warn():
             log.warning(
                 "The clock is %.3f s behind the last timestamp, so timestamps count up from "
                 "there by 1 µs per write until it has caught up: was it set back?",
-                (last - now) / 1_000_000,
+                drift / 1_000_000,
             )
-        return last
 
     def _must_warn(self) -> bool:
         if not self.warn_on_drift:

@@ -14,7 +14,22 @@ libev's header was when this package was built, and nobody else imports it.
 
 from __future__ import annotations
 
-from cql_speedups import murmur3
+from importlib import import_module
+
 from cql_speedups._version import __version__
 
-__all__ = ["__version__", "murmur3"]
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cql_speedups import encoding, express, frames, murmur3
+
+__all__ = ["__version__", "encoding", "express", "frames", "murmur3"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a module when it is first asked for: nobody needs all of them."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.{name}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cql_protocol._accel import compiled
+
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
@@ -59,5 +61,5 @@ def page_of(cls: type[_P], session: Any, execution: Execution) -> _P:
     return page
 
 
-# Page = compiled("express", "Page", Page)
-# page_of = compiled("express", "page_of", page_of)
+Page = compiled("express", "Page", Page)
+page_of = compiled("express", "page_of", page_of)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from cql_driver.cluster.making import RequestMaker
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET, checked_timeout
 from cql_driver.cluster.values import checked_host
 from cql_driver.core.execution import Execution
@@ -43,70 +44,10 @@ EXECUTE_AS = "ProxyExecute"
 """The key of the custom payload by which a request runs as another role (DSE)."""
 
 
-class RequestFactory:
+class RequestFactory(RequestMaker):
     """Makes executions for one session."""
 
-    __slots__ = ("session",)
-
-    def __init__(self, session: SessionBase) -> None:
-        self.session = session
-
-    def make(
-        self,
-        query: Any,
-        parameters: Any,
-        timeout: Any,
-        trace: bool,
-        custom_payload: Mapping[str, bytes | None] | None,
-        execution_profile: Any,
-        paging_state: bytes | None,
-        host: Host | None,
-        execute_as: str | None,
-    ) -> Execution:
-        """Return the execution of the statement: have the loop `start` it."""
-        if (
-            query.__class__ is PreparedStatement
-            and execution_profile is EXEC_PROFILE_DEFAULT
-            and timeout is NOT_SET
-            and query.state.renew is None
-            and not trace
-            and custom_payload is None
-            and paging_state is None
-            and host is None
-            and execute_as is None
-            and query.custom_payload is None
-        ):
-            # Nearly all requests: `_make_any`, `SessionBase.profile` and `encode` written out.
-            session = self.session
-            profile = session.cluster.profile_manager.profiles[EXEC_PROFILE_DEFAULT]
-            options = profile._options or profile.options()
-            pools = session._pools or session.pools
-            bound = query.bind(parameters)
-            execution = Execution(pools, bound, None, options, options.timeout, options.ticks)  # type: ignore[arg-type]
-            if query._inherited:
-                self.encode(execution, None)
-            else:
-                timed = session.use_client_timestamp and not query.state.is_read
-                timestamp = session.next_timestamp() if timed else None
-                # A generator may give none.
-                key = options, session.default_fetch_size, timestamp is not None
-                snapshot = bound.snapshot
-                shape = snapshot.shapes.get(key) or _make_shape(snapshot, *key)
-                execution.message = ShapedExecute(shape, bound.values, timestamp)
-            if pools.engine.watched:
-                execution.observe()
-            return execution
-        return self._make_any(
-            query,
-            parameters,
-            timeout,
-            trace,
-            custom_payload,
-            execution_profile,
-            paging_state,
-            host,
-            execute_as,
-        )
+    __slots__ = ()
 
     def _make_any(
         self,
@@ -326,15 +267,6 @@ class RequestFactory:
             following.observe()
         self.encode(following, paging_state)
         return following
-
-
-def _make_shape(
-    snapshot: Snapshot, options: RequestOptions, page_size: int | None, timed: bool
-) -> Shape:
-    shape = Shape(
-        snapshot, options.consistency_level, options.serial_consistency_level, page_size, timed
-    )
-    return snapshot.keep_shape((options, page_size, timed), shape)
 
 
 _CARRIED = (

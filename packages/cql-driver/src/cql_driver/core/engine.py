@@ -18,7 +18,7 @@ from cql_driver.core.prepare import Preparer
 from cql_driver.core.procedures import gather, sleep, spawn, within
 from cql_driver.core.recovery import Attempt
 from cql_driver.core.sessions import SessionPools
-from cql_driver.core.settings import NEVER, TICK
+from cql_driver.core.settings import Pulse, NEVER, TICK
 from cql_driver.errors import SessionShutdown
 from cql_driver.logs import get_logger, seldom
 from cql_driver.metadata import Metadata
@@ -57,7 +57,7 @@ _PATIENCE = round(60.0 / TICK)
 """Ticks after which the answer to a cancelled request is overdue, however long it might take."""
 
 
-class Engine:
+class Engine(Pulse):
     """The running part of a `Cluster`.
 
     `balancer` is the cluster's profiles as one: `distance(host)`, `make_query_plan()` of the
@@ -79,7 +79,6 @@ class Engine:
         self.balancer = balancer
         self.observers = observers
         self.watched = observers.watches_requests
-        """Whether any observer wants to see requests."""
         self.connector = Connector(runtime, settings)
         self.preparer = Preparer(self)
         self.hosts = HostRegistry(self)

@@ -11,6 +11,8 @@ from cql_driver.core.pending import Waitable, release
 from cql_protocol.errors import DriverException, StreamsExhausted
 from cql_protocol.messages import RawRows, VoidResult
 
+from cql_protocol._accel import compiled
+
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
@@ -148,4 +150,4 @@ class FirstAttempt(Waitable):
         self.answered(self, link, response)
 
 
-# FirstAttempt = compiled("express", "FirstAttempt", FirstAttempt)
+FirstAttempt = compiled("express", "FirstAttempt", FirstAttempt)

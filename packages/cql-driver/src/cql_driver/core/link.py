@@ -313,6 +313,15 @@ class Link(Outbox):
 
     # --- the end -----------------------------------------------------------------------------
 
+    def broke(self) -> ConnectionShutdown:
+        """Close, since the server broke the protocol; return what to tell a new request.
+
+        What waits is being told just now, and is sent anew while this link does not know yet.
+        """
+        error = ConnectionShutdown(f"the connection to {self.endpoint} broke", self.endpoint)
+        self.close(error)
+        return error
+
     def close(self, error: BaseException | None = None) -> None:
         """End the connection; requests that wait get `error`, or `ConnectionShutdown`."""
         if self.closed:

@@ -6,9 +6,10 @@ were made.
 
 from __future__ import annotations
 
-from cql_driver.errors import ConnectionShutdown
 from cql_protocol.connection import State
 from cql_protocol.errors import LocalProtocolError
+
+from cql_protocol._accel import compiled
 
 TYPE_CHECKING = False
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from cql_driver.core.runtime import Runtime, Transport
     from cql_protocol import ClientConnection
+    from cql_protocol.errors import DriverException
     from cql_protocol.messages import Request
     from cql_protocol.streams import Receiver, StreamTable
 
@@ -58,7 +60,7 @@ class Outbox:
 
     if TYPE_CHECKING:
 
-        def close(self, error: BaseException | None = None) -> None: ...  # noqa: D102 - `Link`'s
+        def broke(self) -> DriverException: ...  # noqa: D102 - what `Link` has
 
     def send(
         self,
@@ -80,11 +82,7 @@ class Outbox:
         except LocalProtocolError as exc:
             if connection.state is not State.CLOSED:
                 raise
-            # What waits is being told that the server broke the protocol, and is sent anew
-            # while this link does not know yet.
-            error = ConnectionShutdown(f"the connection to {self.endpoint} broke", self.endpoint)
-            self.close(error)
-            raise error from exc
+            raise self.broke() from exc
         stream = connection.last_stream
         self._sent += 1
         if at_once:
@@ -111,4 +109,4 @@ class Outbox:
         self.transport.write(data)
 
 
-# Outbox = compiled("express", "Outbox", Outbox)
+Outbox = compiled("express", "Outbox", Outbox)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cql_driver.core.tls import TlsSettings
     from cql_driver.pools.host import Host
 
-__all__ = ["NEVER", "TICK", "RequestOptions", "Settings", "ticks"]
+__all__ = ["NEVER", "TICK", "Pulse", "RequestOptions", "Settings", "ticks"]
 
 TICK = 0.02
 """Seconds between two looks for requests that ran out of time."""
@@ -23,6 +23,19 @@ NEVER = 1 << 62
 def ticks(timeout: float | None) -> int:
     """Return how many ticks a request with this time-out may take, at least."""
     return NEVER if timeout is None else int(timeout / TICK) + 1
+
+
+class Pulse:
+    """What of an engine is read for every request."""
+
+    __slots__ = ("sweeping", "tick", "watched")
+
+    sweeping: bool
+    """Whether somebody looks for requests that ran out of time."""
+    tick: int
+    """How many times `TICK` has passed."""
+    watched: bool
+    """Whether any observer wants to see requests."""
 
 
 class RequestOptions:

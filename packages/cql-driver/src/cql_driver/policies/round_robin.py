@@ -173,7 +173,7 @@ def _places(entry: Any) -> list[str]:
     return [entry, *(str(address[4][0]) for address in found)]
 
 
-class _LocalFirst(LoadBalancingPolicy):
+class LocalFirst(LoadBalancingPolicy):
     """Live hosts in tiers, the nearest first; within a tier each host in turn.
 
     `_tiers` has no empty tier, and is replaced whole, as `_distances` (by `Host.key`) is.
@@ -302,7 +302,7 @@ class _LocalFirst(LoadBalancingPolicy):
             )
 
 
-class DCAwareRoundRobinPolicy(_LocalFirst):
+class DCAwareRoundRobinPolicy(LocalFirst):
     """The nodes of the local data centre in turn; then, if wanted, some of the others.
 
     Without `local_dc`, the data centre of the first contact point that is up is the local
@@ -375,7 +375,7 @@ class DCAwareRoundRobinPolicy(_LocalFirst):
         return HostDistance.LOCAL if local and host.datacenter == local else None
 
 
-class RackAwareRoundRobinPolicy(_LocalFirst):
+class RackAwareRoundRobinPolicy(LocalFirst):
     """The nodes of the local rack in turn, then those of the data centre, then some others.
 
     For clouds where traffic between zones costs money or time, and racks are zones. See

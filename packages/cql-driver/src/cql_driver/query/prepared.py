@@ -81,7 +81,19 @@ class PreparedState:
         return f"<PreparedState {self.query!r}>"
 
 
-class PreparedStatement:
+class PreparedFields:
+    """What of a prepared statement is read for every request."""
+
+    __slots__ = ("_inherited", "protocol_version", "state")
+
+    state: PreparedState
+    """What it shares with the other statements of the same text."""
+    protocol_version: int
+    _inherited: dict[str, Any]
+    """The attributes that bound statements take over."""
+
+
+class PreparedStatement(PreparedFields):
     """A statement that the server has parsed, and that needs only its values to run.
 
     Made by ``session.prepare()``; give it to ``session.execute()`` with the values, or `bind`
@@ -111,12 +123,6 @@ class PreparedStatement:
     custom_payload: Mapping[str, bytes | None] | None = None
     is_idempotent: bool = False
     column_encryption_policy: Any = None
-
-    state: PreparedState
-    """What it shares with the other statements of the same text."""
-    protocol_version: int
-
-    _inherited: dict[str, Any]
 
     def __init__(
         self,

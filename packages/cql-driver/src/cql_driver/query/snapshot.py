@@ -78,6 +78,7 @@ class Snapshot:
         "table",
         "starts",
         "shapes",
+        "express",
         "join",
         "_encode",
         "_pairs",
@@ -108,6 +109,8 @@ class Snapshot:
         """How requests begin, by level and flags: kept by `messages.BoundExecute`."""
         self.shapes: dict[Any, Shape] = {}
         """Those of requests that were made, by what they were made of."""
+        self.express: tuple[Any, ...] | None = None
+        """What compiled code has made of the shape that was used last."""
         self._pairs = tuple((column.name, column.type) for column in self.columns)
         direct = _direct()
         self._encode = encoder(

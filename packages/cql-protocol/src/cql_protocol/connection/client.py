@@ -13,6 +13,7 @@ from cql_protocol.connection.base import (
     unpack_header,
     unpack_result,
 )
+from cql_protocol.connection.results import receive_results
 from cql_protocol.connection.states import State, after_request, after_response
 from cql_protocol.dialect import Dialect, Features
 from cql_protocol.errors import (
@@ -259,46 +260,9 @@ class ClientConnection(Connection):
         at, size = 0, len(data)
         while at < size:
             if self.state is State.READY:
-                at = self._receive_results(data, at)
+                at = receive_results(self, data, at)
             if at < size:
                 at = self._receive_frame(data, at)
-
-    def _receive_results(self, data: bytes, at: int) -> int:
-        """Give out results as long as they are plain; return where something else begins.
-
-        The shortest way for what a busy connection carries: it does as `_receive_frame` does.
-        """
-        streams = self.streams
-        waiting, free = streams.waiting, streams._free
-        dialect, limit = self.dialect, self.max_frame_size
-        plain = (0x80 | dialect.version) << 8
-        size = len(data)
-        while at + LEAST_RESULT <= size:
-            head, stream, opcode, length, kind = unpack_result(data, at)
-            end: int = at + HEADER_SIZE + length
-            if head != plain or opcode != RESULT or not 4 <= length <= limit or end > size:
-                break
-            try:
-                receiver = waiting[stream]
-            except IndexError:
-                break  # also when a receiver has closed the connection
-            if receiver is None or receiver is ORPHAN:
-                break
-            waiting[stream] = None
-            free.append(stream)
-            if length == 4 and kind == VOID:
-                response: Any = DONE
-            else:
-                try:
-                    response = decode_plain_result(data[at + HEADER_SIZE : end], dialect)
-                except DriverException as exc:
-                    response = exc
-            at = end
-            try:
-                receiver(response)
-            except BaseException as exc:  # noqa: BLE001 - it must not harm the others
-                self._failed(stream, exc)
-        return at
 
     def _receive_frame(self, data: bytes, at: int) -> int:
         """Handle the frame that begins at `at`; return where the next one does.

@@ -1,0 +1,29 @@
+# What objects of Python classes keep in the members that `__slots__` names, read directly.
+cdef extern from *:
+    """
+    #include <structmember.h>
+    typedef struct { PyTypeObject *cls; PyMemberDef *member; PyObject *name; } Member;
+    /* Return 0 when the class has no such member; then values are looked up by name. */
+    static int find_member(PyObject *cls, PyObject *name, Member *found) {
+        PyObject *descriptor = PyObject_GetAttr(cls, name);
+        if (descriptor == NULL) return -1;
+        found->cls = (PyTypeObject *)cls;
+        Py_INCREF(cls);
+        found->name = name;
+        Py_INCREF(name);
+        found->member = NULL;
+        if (PyObject_TypeCheck(descriptor, &PyMemberDescr_Type))
+            found->member = ((PyMemberDescrObject *)descriptor)->d_member;
+        Py_DECREF(descriptor);
+        return 0;
+    }
+    static inline PyObject *read_member(PyObject *object, Member *member) {
+        if (Py_TYPE(object) == member->cls && member->member != NULL)
+            return PyMember_GetOne((const char *)object, member->member);
+        return PyObject_GetAttr(object, member->name);
+    }
+    """
+    ctypedef struct Member:
+        pass
+    int find_member(object cls, object name, Member *found) except -1
+    object read_member(object instance, Member *member)
