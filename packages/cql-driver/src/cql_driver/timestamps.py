@@ -18,8 +18,8 @@ __all__ = ["MonotonicTimestampGenerator"]
 log = get_logger("cql_driver.timestamps")
 
 
-class TimestampSource:
-    """The part of a generator that gives timestamps."""
+class LastTimestamp:
+    """The last timestamp of a generator, which many threads take and replace."""
 
     __slots__ = ("_lock", "last")
 
@@ -28,27 +28,18 @@ class TimestampSource:
         self.last = 0
         """The last timestamp given."""
 
-    if TYPE_CHECKING:
-
-        def check_drift(self, drift: int) -> None: ...  # noqa: D102 - the generator has it
-
-    def __call__(self) -> int:
-        """Return the next timestamp."""
-        now = time_ns() // 1000
+    def follow(self, now: int) -> int:
+        """Return `now`, or one more than the last timestamp where that is later."""
         with self._lock:
             last = self.last
-            if now > last:
-                self.last = now
-                return now
-            self.last = last = last + 1
-        self.check_drift(last - now)
+            self.last = last = now if now > last else last + 1
         return last
 
 
-TimestampSource = compiled("express", "TimestampSource", TimestampSource)  # type: ignore[misc]
+LastTimestamp = compiled("express", "LastTimestamp", LastTimestamp)  # type: ignore[misc]
 
 
-class MonotonicTimestampGenerator(TimestampSource):
+class MonotonicTimestampGenerator(LastTimestamp):
     """Gives microseconds since the epoch that never repeat and never go back.
 
     Where the clock stands still or is set back, each timestamp is one more than the last, and
@@ -88,6 +79,14 @@ class MonotonicTimestampGenerator(TimestampSource):
         super().__init__()
         self._warned_at: float | None = None
         _generators.add(self)
+
+    def __call__(self) -> int:
+        """Return the next timestamp."""
+        now = time_ns() // 1000
+        last = self.follow(now)
+        if last > now:
+            self.check_drift(last - now)
+        return last
 
     def check_drift(self, drift: int) -> None:
         """Warn when the last timestamp is `drift` microseconds ahead of the clock, if it should.

@@ -19,6 +19,7 @@ from cql_speedups.members cimport Member, find_member, read_member
 from cql_speedups.frames cimport Description, Receiver
 from cql_speedups.wire cimport get32, put16, put32, put64
 
+from _thread import allocate_lock
 from asyncio import InvalidStateError
 
 from cql_protocol.connection import State
@@ -54,7 +55,7 @@ __all__ = [
     "Outbox",
     "Page",
     "RequestMaker",
-    "TimestampSource",
+    "LastTimestamp",
     "page_of",
     "resolve",
 ]
@@ -81,6 +82,7 @@ cdef object default_profile = None
 cdef object not_set = None
 cdef object make_shape = None
 cdef object profile_class = None
+cdef object generator_class = None
 cdef object pick_replica = None
 cdef object pick_nearest = None
 
@@ -98,7 +100,7 @@ cdef Member m_dialect_kind
 
 cdef int look_up() except -1:
     global execution_class, prepared_class, bound_class, message_class, default_profile
-    global not_set, make_shape, profile_class, pick_replica, pick_nearest
+    global generator_class, not_set, make_shape, profile_class, pick_replica, pick_nearest
     from cql_driver.cluster.making import shape_of
     from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET, ExecutionProfile
     from cql_driver.core.execution import Execution
@@ -106,10 +108,11 @@ cdef int look_up() except -1:
     from cql_driver.policies.token_aware import TokenAwarePolicy
     from cql_driver.query import BoundStatement, PreparedStatement
     from cql_driver.query.messages import ShapedExecute
+    from cql_driver.timestamps import MonotonicTimestampGenerator
 
     prepared_class, bound_class, message_class = PreparedStatement, BoundStatement, ShapedExecute
     default_profile, not_set, make_shape = EXEC_PROFILE_DEFAULT, NOT_SET, shape_of
-    profile_class = ExecutionProfile
+    profile_class, generator_class = ExecutionProfile, MonotonicTimestampGenerator
     pick_replica, pick_nearest = TokenAwarePolicy.pick, LocalFirst.pick
     find_members()
     execution_class = Execution
@@ -620,7 +623,7 @@ cdef class RequestMaker:
     cdef FirstAttempt _make_usual(self, object query, object parameters, object profile):
         cdef object state = read_member(query, &m_prepared_state)
         cdef object session = self.session, pools = session._pools, options, snapshot
-        cdef object timestamp = None, frame = None, bound, shape
+        cdef object timestamp = None, frame = None, bound, shape, generator
         cdef Plan plan
         cdef FirstAttempt request
         if (
@@ -637,7 +640,11 @@ cdef class RequestMaker:
             options = profile.options()
         snapshot = read_member(state, &m_state_snapshot)
         if session.use_client_timestamp and not read_member(state, &m_state_is_read):
-            timestamp = session.next_timestamp()
+            generator = session.timestamp_generator
+            if type(generator) is generator_class:
+                timestamp = (<LastTimestamp>generator).by_clock()
+            else:
+                timestamp = session.next_timestamp()
         plan = self._find_plan(snapshot, options, session.default_fetch_size, timestamp is not None)
         if plan is not None:
             frame = plan.frame(parameters, timestamp, <int>read_member(query, &m_prepared_protocol_version) >= 4)
@@ -678,19 +685,26 @@ cdef class RequestMaker:
         return plan
 
 
-cdef class TimestampSource:
-    """The part of a generator that gives timestamps."""
+cdef class LastTimestamp:
+    """The last timestamp of a generator, which many threads take and replace."""
 
     cdef public int64_t last
     cdef public object _lock
 
-    def __call__(self):
-        """Return the next timestamp."""
-        cdef int64_t now = microseconds()
-        if now > self.last:  # nothing comes between: no code of Python runs here
-            self.last = now
-            return now
-        self.last += 1
-        cdef int64_t last = self.last
-        self.check_drift(last - now)
+    def __init__(self):
+        self._lock = allocate_lock()
+
+    def follow(self, int64_t now):
+        """Return `now`, or one more than the last timestamp where that is later."""
+        return self.after(now)
+
+    cdef inline int64_t after(self, int64_t now):
+        # No code of Python runs here, so no other thread comes between.
+        self.last = now if now > self.last else self.last + 1
+        return self.last
+
+    cdef object by_clock(self):
+        cdef int64_t now = microseconds(), last = self.after(now)
+        if last > now:
+            self.check_drift(last - now)
         return last
