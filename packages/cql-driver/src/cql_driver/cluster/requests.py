@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from cql_driver.cluster.making import RequestMaker
-from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET, checked_timeout
+from cql_driver.cluster.profiles import NOT_SET, checked_timeout
 from cql_driver.cluster.values import checked_host
 from cql_driver.core.execution import Execution
 from cql_driver.core.procedures import gather, spawn
@@ -22,7 +22,6 @@ from cql_driver.query import (
 )
 from cql_driver.query.checks import check_custom_payload
 from cql_driver.query.markers import marker_style
-from cql_driver.query.messages import Shape, ShapedExecute
 from cql_protocol.types.base import show
 
 TYPE_CHECKING = False
@@ -31,12 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from cql_driver.cluster.session_base import SessionBase
     from cql_driver.core.execution import Execution
-    from cql_driver.core.settings import RequestOptions
     from cql_driver.pools.host import Host
     from cql_driver.query.prepared import PreparedState
-    from cql_driver.query.snapshot import Snapshot
 
 __all__ = ["RequestFactory"]
 

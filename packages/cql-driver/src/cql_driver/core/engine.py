@@ -18,7 +18,7 @@ from cql_driver.core.prepare import Preparer
 from cql_driver.core.procedures import gather, sleep, spawn, within
 from cql_driver.core.recovery import Attempt
 from cql_driver.core.sessions import SessionPools
-from cql_driver.core.settings import Pulse, NEVER, TICK
+from cql_driver.core.settings import NEVER, TICK, Pulse
 from cql_driver.errors import SessionShutdown
 from cql_driver.logs import get_logger, seldom
 from cql_driver.metadata import Metadata

@@ -8,10 +8,9 @@ for. Everything else is in the subclasses `Recovery` and `Execution`.
 from __future__ import annotations
 
 from cql_driver.core.pending import Waitable, release
+from cql_protocol._accel import compiled
 from cql_protocol.errors import DriverException, StreamsExhausted
 from cql_protocol.messages import RawRows, VoidResult
-
-from cql_protocol._accel import compiled
 
 TYPE_CHECKING = False
 

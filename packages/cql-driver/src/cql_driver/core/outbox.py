@@ -6,10 +6,9 @@ were made.
 
 from __future__ import annotations
 
+from cql_protocol._accel import compiled
 from cql_protocol.connection import State
 from cql_protocol.errors import LocalProtocolError
-
-from cql_protocol._accel import compiled
 
 TYPE_CHECKING = False
 

@@ -7,11 +7,9 @@ from collections import deque
 from cql_protocol.connection.base import (
     DEFAULT_MAX_FRAME_SIZE,
     HEADER_SIZE,
-    LEAST_RESULT,
     Connection,
     pack_header,
     unpack_header,
-    unpack_result,
 )
 from cql_protocol.connection.results import receive_results
 from cql_protocol.connection.states import State, after_request, after_response
@@ -27,8 +25,7 @@ from cql_protocol.errors import (
 from cql_protocol.messages import Event, Request, Response, Startup, Supported, opcodes
 from cql_protocol.messages.base import Record
 from cql_protocol.messages.codec import decode_response
-from cql_protocol.messages.opcodes import FLAG_BETA, FLAG_CUSTOM_PAYLOAD, FLAG_TRACING, RESULT
-from cql_protocol.messages.results import DONE, VOID, decode_plain_result
+from cql_protocol.messages.opcodes import FLAG_BETA, FLAG_CUSTOM_PAYLOAD, FLAG_TRACING
 from cql_protocol.streams import MAX_STREAMS, ORPHAN, StreamTable
 from cql_protocol.wire import write_bytes_map
 
@@ -36,7 +33,6 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from cql_protocol.streams import Receiver
 

@@ -22,7 +22,7 @@ __all__ = ["receive_results"]
 def receive_results(connection: ClientConnection, data: bytes, at: int) -> int:
     """Give out results as long as they are plain; return where something else begins.
 
-    The shortest way for what a busy connection carries: it does as `ClientConnection._receive_frame` does.
+    The shortest way for what a busy connection carries; the others do the same to one frame.
     """
     streams = connection.streams
     waiting, free = streams.waiting, streams._free
