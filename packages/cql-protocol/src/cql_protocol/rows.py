@@ -10,6 +10,7 @@ from collections.abc import Mapping, Set
 from struct import Struct
 from struct import error as StructError
 
+from cql_protocol._accel import compiled
 from cql_protocol.errors import DecodeError, InvalidValue, InvalidValueType, ValueOutOfRange
 from cql_protocol.types.base import DEFAULT_OPTIONS, ReadOptions, prefixed
 from cql_protocol.values.sentinels import UNSET, Unset
@@ -29,6 +30,9 @@ OFTEN = 256
 
 _unpack_size = Struct(">i").unpack_from
 
+make_reader: Callable[..., Any] | None = compiled("rows", "make_reader", None)
+"""Makes compiled readers of rows: `read(body, offset, count, make)` gives them, or None."""
+
 
 class RowDecoder:
     """Decodes the rows of one result shape: made once, used for every page of it.
@@ -40,7 +44,7 @@ class RowDecoder:
         [(1, None)]
     """
 
-    __slots__ = ("_makers", "_read", "_seen", "columns", "names", "options", "readers")
+    __slots__ = ("_compiled", "_makers", "_read", "_seen", "columns", "names", "options", "readers")
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class RowDecoder:
         self.names = None if names is None else tuple(names)
         self.options = options
         self.readers = tuple(column.reader(options) for column in self.columns)
+        self._compiled = None if make_reader is None else make_reader(self.columns, options)
         self._seen = 0
         # Once the shape was met often, what `make_rows_reader` makes for it.
         self._read: Callable[..., Any] | None = None
@@ -66,6 +71,10 @@ class RowDecoder:
         `DecodeError`, naming row and column, when a cell does not fit its type, when the bytes
         end early, or when some are left.
         """
+        if self._compiled is not None:
+            made: list[Any] | None = self._compiled.read(body, offset, count, make)
+            if made is not None:
+                return made
         read = self._read if make is None else self._makers
         if read is not None and count >= 0 and offset >= 0:
             try:

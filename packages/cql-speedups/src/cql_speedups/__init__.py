@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from cql_speedups import encoding, express, frames, murmur3
 
-__all__ = ["__version__", "encoding", "express", "frames", "murmur3"]
+__all__ = ["__version__", "encoding", "express", "frames", "murmur3", "rows"]
 
 
 def __getattr__(name: str) -> Any:
