@@ -304,6 +304,16 @@ cdef class FirstAttempt(Receiver):
         self._message = message
         self._frame = None
 
+    @property
+    def result_columns(self):
+        """The columns of the rows as they were when the statement was prepared, else None."""
+        cdef object snapshot
+        if self._frame is not None:
+            snapshot = self._plan.snapshot
+        else:
+            snapshot = getattr(self._message, "snapshot", None)
+        return None if snapshot is None else snapshot.result_columns
+
     def finish(self):
         """Become done and wake who waits. A second call does nothing."""
         if not self.done:

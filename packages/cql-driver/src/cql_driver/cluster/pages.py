@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cql_driver.query.messages import BoundExecute
 from cql_driver.query.rows import named_tuple_factory, named_tuple_maker
 from cql_protocol.errors import ProtocolViolation
 from cql_protocol.messages import RawRows
@@ -36,7 +35,7 @@ class PageDecoder:
         self.options = options
         # They hold what they are for, so that its id stays its own.
         self._shapes: dict[int, tuple[Any, tuple[str, ...], RowDecoder]] = {}
-        self._plain: dict[int, tuple[ResultMetadata, Callable[..., Any], Any]] = {}
+        self._plain: dict[int, tuple[Any, Callable[..., Any], Any]] = {}
 
     def columns_of(self, execution: Execution) -> Sequence[ColumnSpec] | None:
         """Return the description of the columns; None for a result without rows."""
@@ -45,9 +44,7 @@ class PageDecoder:
             return None
         columns = response.metadata.columns
         if columns is None:
-            message = execution.message
-            if isinstance(message, BoundExecute):
-                columns = message.snapshot.result_columns
+            columns = execution.result_columns
             if columns is None:
                 raise ProtocolViolation(
                     "the server left out the columns, though they were asked for"
@@ -84,7 +81,7 @@ class PageDecoder:
         if factory is named_tuple_factory:
             make = named_tuple_maker(names)
             if id(response.metadata) not in self._plain:
-                self._keep(response.metadata, decoder, make)
+                self._keep(response.metadata, columns, decoder, make)
             return decoder.decode(response.body, response.offset, response.row_count, make)
         return factory(names, decoder.decode(response.body, response.offset, response.row_count))
 
@@ -94,16 +91,22 @@ class PageDecoder:
         This is the shortest way, for what `rows` has met before; None where there is none.
         """
         response = execution.outcome
-        if response.__class__ is RawRows:
-            plain = self._plain.get(id(response.metadata))
-            if plain is not None and execution.options.row_factory is named_tuple_factory:
+        if response.__class__ is RawRows and execution.options.row_factory is named_tuple_factory:
+            metadata = response.metadata
+            plain = self._plain.get(id(metadata))
+            if plain is None and metadata.columns is metadata.paging_state is None:
+                plain = self._plain.get(id(execution.result_columns))
+            if plain is not None:
                 _, decode, make = plain
                 return decode(response.body, response.offset, response.row_count, make)
         return None
 
-    def _keep(self, metadata: ResultMetadata, decoder: RowDecoder, make: Any) -> None:
+    def _keep(
+        self, metadata: ResultMetadata, columns: Any, decoder: RowDecoder, make: Any
+    ) -> None:
         """Keep what `plain_rows` needs for pages with this description, if they are plain."""
-        if metadata.columns and metadata.paging_state is metadata.new_metadata_id is None:
+        if columns and metadata.paging_state is metadata.new_metadata_id is None:
             if len(self._plain) >= _MOST_SHAPES:
                 self._plain = {}
-            self._plain[id(metadata)] = (metadata, decoder.decode, make)
+            known: Any = metadata if metadata.columns else columns
+            self._plain[id(known)] = (known, decoder.decode, make)

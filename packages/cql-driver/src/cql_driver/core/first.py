@@ -87,6 +87,12 @@ class FirstAttempt(Waitable):
         def resolve(self, outcome: Outcome) -> None: ...  # noqa: D102
         def start_with_details(self, more: Details) -> None: ...  # noqa: D102
 
+    @property
+    def result_columns(self) -> Any:
+        """The columns of the rows as they were when the statement was prepared, else None."""
+        snapshot = getattr(self.message, "snapshot", None)
+        return None if snapshot is None else snapshot.result_columns
+
     def start(self) -> None:
         """Send the first attempt, or find out why that cannot be."""
         session = self.session
