@@ -101,9 +101,7 @@ class PageDecoder:
                 return decode(response.body, response.offset, response.row_count, make)
         return None
 
-    def _keep(
-        self, metadata: ResultMetadata, columns: Any, decoder: RowDecoder, make: Any
-    ) -> None:
+    def _keep(self, metadata: ResultMetadata, columns: Any, decoder: RowDecoder, make: Any) -> None:
         """Keep what `plain_rows` needs for pages with this description, if they are plain."""
         if columns and metadata.paging_state is metadata.new_metadata_id is None:
             if len(self._plain) >= _MOST_SHAPES:
