@@ -141,7 +141,10 @@ class AsyncResultSet(PageView):
         traces = self.response_future.get_query_trace_ids()
         if not traces:
             return None
-        return await self._session.read_trace(traces[-1], max_wait_sec, query_cl, wait_for_complete)
+        trace: QueryTrace = await self._session.read_trace(
+            traces[-1], max_wait_sec, query_cl, wait_for_complete
+        )
+        return trace
 
     async def get_all_query_traces(
         self,

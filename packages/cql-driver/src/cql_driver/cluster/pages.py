@@ -94,7 +94,7 @@ class PageDecoder:
         if response.__class__ is RawRows and execution.options.row_factory is named_tuple_factory:
             metadata = response.metadata
             plain = self._plain.get(id(metadata))
-            if plain is None and metadata.columns is metadata.paging_state is None:
+            if plain is None and metadata.columns is None and metadata.paging_state is None:
                 plain = self._plain.get(id(execution.result_columns))
             if plain is not None:
                 _, decode, make = plain

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from cql_driver.core.execution import Execution
     from cql_driver.core.link import Link
     from cql_driver.core.recovery import Details
     from cql_driver.core.sessions import SessionPools
@@ -75,7 +74,8 @@ class FirstAttempt(Waitable):
         self.link: Link | None = None
         self.more: Details | None = None
         self.outcome: Outcome | None = None
-        self.complete: Callable[[Execution], object] | None = None
+        self.complete: Callable[[Any], object] | None = None
+        """Called with the request when it is done."""
 
     if TYPE_CHECKING:
         # What the subclasses have.

@@ -15,6 +15,8 @@ from cql_driver.pools.pool import HostPool
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from cql_driver.core.engine import Engine
     from cql_driver.core.execution import Execution
     from cql_driver.core.link import Link
@@ -139,7 +141,7 @@ class SessionPools:
             if len(self.waiting) == 1:
                 self._watch_links()
 
-    def queue_up(self, execution: Execution) -> None:
+    def queue_up(self, execution: Any) -> None:
         """Have a new request go after those that wait, as soon as there is room."""
         self.enqueue(execution)
         if self._has_room():
