@@ -78,6 +78,7 @@ class AsyncSession(SessionBase):
         paging_state: bytes | None = None,
         host: Host | None = None,
         execute_as: str | None = None,
+        row_factory: Callable[..., Any] | None = None,
     ) -> AsyncResultSet:
         """Run a statement and return its rows.
 
@@ -94,6 +95,7 @@ class AsyncSession(SessionBase):
         - `paging_state`: go on where a result with this `AsyncResultSet.paging_state` ended
         - `host`: ask this one alone
         - `execute_as`: run it as another role (DSE)
+        - `row_factory`: what rows become, the profile's when None; see `cql_driver.query`
 
         Raises an exception of the tree of `cql_driver.DriverException`: what the server
         answered, `OperationTimedOut`, or `NoHostAvailable`.
@@ -104,6 +106,8 @@ class AsyncSession(SessionBase):
         """
         if _get_running_loop() is not self._loop:
             raise self._refusal()
+        if row_factory is not None:
+            execution_profile = self.profile(execution_profile).with_row_factory(row_factory)
         execution = self._make(
             query,
             parameters,
@@ -139,6 +143,7 @@ class AsyncSession(SessionBase):
         paging_state: bytes | None = None,
         host: Host | None = None,
         execute_as: str | None = None,
+        row_factory: Callable[..., Any] | None = None,
     ) -> Future[AsyncResultSet]:
         """Start a statement at once and return its future; the parameters are those of `execute`.
 
@@ -152,6 +157,8 @@ class AsyncSession(SessionBase):
         """
         if _get_running_loop() is not self._loop:
             raise self._refusal()
+        if row_factory is not None:
+            execution_profile = self.profile(execution_profile).with_row_factory(row_factory)
         execution = self._make(
             query,
             parameters,

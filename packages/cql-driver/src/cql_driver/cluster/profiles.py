@@ -41,6 +41,8 @@ __all__ = [
 
 log = get_logger("cql_driver.cluster")
 
+_MOST_VARIANTS = 32
+
 
 class _Marker:
     """An object that stands for itself alone, with a name to print."""
@@ -93,6 +95,7 @@ class ExecutionProfile:
     continuous_paging_options: Any = None
 
     _options: RequestOptions | None = None
+    _variants: dict[int, ExecutionProfile] | None = None
 
     def __init__(
         self,
@@ -125,8 +128,9 @@ class ExecutionProfile:
         if check is not None:
             value = check(name, value)
         object.__setattr__(self, name, value)
-        if name != "_options":
+        if name[0] != "_":
             object.__setattr__(self, "_options", None)
+            object.__setattr__(self, "_variants", None)
 
     def options(self) -> RequestOptions:
         """Return what the profile says, as the core asks for it."""
@@ -153,8 +157,22 @@ class ExecutionProfile:
         """Return a shallow copy: the policies are shared."""
         copy = type(self).__new__(type(self))
         copy.__dict__.update(self.__dict__)
-        copy._options = None
+        copy._options = copy._variants = None
         return copy
+
+    def with_row_factory(self, row_factory: Callable[..., Any]) -> ExecutionProfile:
+        """Return a profile that is as this one but for its rows; the same one each time."""
+        variants = self._variants
+        if variants is None:
+            variants = self._variants = {}
+        found = variants.get(id(row_factory))
+        if found is None:
+            found = self.clone()
+            found.row_factory = row_factory
+            if len(variants) >= _MOST_VARIANTS:  # a function of its own for each request, say
+                variants.clear()
+            variants[id(row_factory)] = found  # it holds the function, so that the id stays its own
+        return found
 
 
 def checked_consistency(name: str, value: Any, serial: bool = False) -> int:

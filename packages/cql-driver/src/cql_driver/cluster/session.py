@@ -16,7 +16,7 @@ from cql_protocol.identifiers import escape_name
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from cql_driver.cluster.cluster import Cluster
@@ -72,6 +72,7 @@ class Session(SessionBase):
         paging_state: bytes | None = None,
         host: Host | None = None,
         execute_as: str | None = None,
+        row_factory: Callable[..., Any] | None = None,
     ) -> ResultSet:
         """Run a statement and return its rows.
 
@@ -87,6 +88,7 @@ class Session(SessionBase):
         - `paging_state`: go on where a result with this `ResultSet.paging_state` ended
         - `host`: ask this one alone
         - `execute_as`: run it as another role (DSE)
+        - `row_factory`: what rows become, the profile's when None; see `cql_driver.query`
 
         Raises an exception of the tree of `cql_driver.DriverException`: what the server
         answered, `OperationTimedOut`, or `NoHostAvailable`.
@@ -95,6 +97,8 @@ class Session(SessionBase):
 
             row = session.execute("SELECT name FROM users WHERE id = ?", (user_id,)).one()
         """
+        if row_factory is not None:
+            execution_profile = self.profile(execution_profile).with_row_factory(row_factory)
         execution = self._make(
             query,
             parameters,
@@ -129,6 +133,7 @@ class Session(SessionBase):
         paging_state: bytes | None = None,
         host: Host | None = None,
         execute_as: str | None = None,
+        row_factory: Callable[..., Any] | None = None,
     ) -> ResponseFuture:
         """Start a statement and return its future; the parameters are those of `execute`.
 
@@ -139,6 +144,8 @@ class Session(SessionBase):
             futures = [session.execute_async(select, (key,)) for key in keys]
             rows = [future.result().one() for future in futures]
         """
+        if row_factory is not None:
+            execution_profile = self.profile(execution_profile).with_row_factory(row_factory)
         execution = self._make(
             query,
             parameters,

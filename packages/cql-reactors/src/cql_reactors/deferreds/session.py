@@ -80,6 +80,7 @@ class TwistedSession(SessionBase):
         paging_state: bytes | None = None,
         host: Host | None = None,
         execute_as: str | None = None,
+        row_factory: Callable[..., Any] | None = None,
     ) -> Deferred[TwistedResultSet]:
         """Run a statement and return its rows; the parameters are those of `Session.execute`.
 
@@ -90,6 +91,8 @@ class TwistedSession(SessionBase):
         """
         self.check_loop()
         try:
+            if row_factory is not None:
+                execution_profile = self.profile(execution_profile).with_row_factory(row_factory)
             execution = self._make(
                 query,
                 parameters,
