@@ -36,7 +36,7 @@ class LastTimestamp:
         return last
 
 
-LastTimestamp = compiled("express", "LastTimestamp", LastTimestamp)  # type: ignore[misc]
+LastTimestamp = compiled("timestamps", "LastTimestamp", LastTimestamp)  # type: ignore[misc]
 
 
 class MonotonicTimestampGenerator(LastTimestamp):

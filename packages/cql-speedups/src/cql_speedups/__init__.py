@@ -23,9 +23,35 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cql_speedups import encoding, express, frames, murmur3
+    from cql_speedups import (
+        attempts,
+        awaiting,
+        blocks,
+        encoding,
+        frames,
+        making,
+        murmur3,
+        outbox,
+        pages,
+        segments,
+        timestamps,
+    )
 
-__all__ = ["__version__", "encoding", "express", "frames", "murmur3", "rows"]
+__all__ = [
+    "__version__",
+    "attempts",
+    "awaiting",
+    "blocks",
+    "encoding",
+    "frames",
+    "making",
+    "murmur3",
+    "outbox",
+    "pages",
+    "rows",
+    "segments",
+    "timestamps",
+]
 
 
 def __getattr__(name: str) -> Any:

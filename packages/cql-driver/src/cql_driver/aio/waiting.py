@@ -14,7 +14,6 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from cql_protocol._accel import compiled
 from cql_protocol.errors import UnsupportedOperation
 
 if TYPE_CHECKING:
@@ -94,9 +93,6 @@ def resolve(execution: Execution) -> None:
         execution.future.set_result(None)
     except InvalidStateError:
         pass  # the task was cancelled, and knows it
-
-
-resolve = compiled("express", "resolve", resolve)
 
 
 async def wait_for(execution: Execution) -> None:

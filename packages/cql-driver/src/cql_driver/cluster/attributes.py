@@ -53,6 +53,10 @@ class CheckedAttributes:
             # What our own gives needs no check, so nothing stands between it and each write.
             own = value.__class__ is MonotonicTimestampGenerator
             self.next_timestamp = value.__call__ if own else self._next_timestamp
+        if name in _OF_REQUESTS:
+            maker = getattr(self, "_requests", None)
+            if maker is not None:
+                maker.renew()
 
     @cached_property
     def session_id(self) -> UUID:
@@ -106,6 +110,17 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "timestamp_generator": checked_timestamps,
     "use_client_timestamp": checked_bool,
 }
+
+_OF_REQUESTS = frozenset(
+    (
+        "_pools",
+        "default_fetch_size",
+        "next_timestamp",
+        "timestamp_generator",
+        "use_client_timestamp",
+    )
+)
+"""What `RequestMaker` may keep for itself, until it is told to `renew` it."""
 
 
 class LegacyAttributes:

@@ -34,6 +34,9 @@ class RequestMaker:
     def __init__(self, session: SessionBase) -> None:
         self.session = session
 
+    def renew(self) -> None:
+        """Be told that an attribute of the session has changed: this one reads them each time."""
+
     if TYPE_CHECKING:
         # What `RequestFactory` has.
         _make_any: Callable[..., Execution]
@@ -116,4 +119,4 @@ def shape_of(
     return shape
 
 
-RequestMaker = compiled("express", "RequestMaker", RequestMaker)  # type: ignore[misc]
+RequestMaker = compiled("making", "RequestMaker", RequestMaker)  # type: ignore[misc]

@@ -61,5 +61,5 @@ def page_of(cls: type[_P], session: Any, execution: Execution) -> _P:
     return page
 
 
-Page = compiled("express", "Page", Page)
-page_of = compiled("express", "page_of", page_of)
+Page = compiled("pages", "Page", Page)
+page_of = compiled("pages", "page_of", page_of)

@@ -155,4 +155,4 @@ class FirstAttempt(Waitable):
         self.answered(self, link, response)
 
 
-FirstAttempt = compiled("express", "FirstAttempt", FirstAttempt)
+FirstAttempt = compiled("attempts", "FirstAttempt", FirstAttempt)

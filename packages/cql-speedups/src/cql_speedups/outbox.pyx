@@ -1,0 +1,119 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""What leaves on a connection; the twin of cql_driver.core.outbox."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
+from cql_speedups.frames cimport Receiver
+from cql_speedups.members cimport Member, find_member, read_member
+from cql_speedups.plans cimport Plan
+from cql_speedups.wire cimport put16
+
+from cql_protocol.connection import ClientConnection, State
+from cql_protocol.dialect import Dialect
+from cql_protocol.errors import LocalProtocolError
+
+__all__ = ["Outbox"]
+
+cdef object ready = State.READY
+cdef object closed = State.CLOSED
+
+cdef enum:
+    HEADER = 9
+
+cdef Member m_beta_flag, m_compressor, m_dialect, m_max_frame_size, m_state, m_kind
+find_member(ClientConnection, "_beta_flag", &m_beta_flag)
+find_member(ClientConnection, "compressor", &m_compressor)
+find_member(ClientConnection, "dialect", &m_dialect)
+find_member(ClientConnection, "max_frame_size", &m_max_frame_size)
+find_member(ClientConnection, "state", &m_state)
+find_member(Dialect, "kind", &m_kind)
+
+
+cdef class Encoded(Receiver):
+    """A request that may be encoded already."""
+
+
+cdef class Outbox:
+    """What leaves on a connection."""
+
+    def __init__(self, runtime, connection, endpoint):
+        self.runtime = runtime
+        self.connection = connection
+        self.streams = connection.streams
+        self.endpoint = endpoint
+        self.out = []
+        # The table changes these and never replaces them.
+        self._waiting = self.streams.waiting
+        self._free = self.streams._free
+
+    cdef int take(self, Encoded request) except -2:
+        """Send a request that is encoded already; return its stream, or -1 if that cannot be."""
+        cdef object connection = self.connection
+        cdef object dialect = read_member(connection, &m_dialect)
+        cdef Plan plan = request.plan
+        cdef bytes frame = request.frame
+        cdef char *head
+        cdef bint at_once
+        cdef int stream
+        if (
+            read_member(connection, &m_state) is not ready
+            or <int>read_member(dialect, &m_kind) != plan.kind
+            or not self._free
+            or PyBytes_GET_SIZE(frame) - HEADER
+            > <Py_ssize_t>read_member(connection, &m_max_frame_size)
+            or (
+                plan.version < 5
+                and read_member(connection, &m_compressor) is not None
+            )
+        ):
+            return -1
+        at_once = not self.out and not self._gathers and len(self._free) == len(self._waiting)
+        stream = self._free.pop()
+        self._waiting[stream] = request
+        head = PyBytes_AS_STRING(frame)  # nobody else has these bytes yet
+        head[1] = <int>read_member(connection, &m_beta_flag)
+        put16(head + 2, stream)
+        self._sent += 1
+        if at_once:
+            self._write(connection.wrap((frame,)))
+        else:
+            if not self.out:
+                self.runtime.call_soon(self.flush)
+            self.out.append(frame)
+        return stream
+
+    def send(self, message, receiver, bint tracing=False, custom_payload=None):
+        """Send a request and return its stream id; `receiver` gets the answer."""
+        cdef object connection = self.connection
+        cdef bint at_once = (
+            not self.out and not self._gathers and len(self._free) == len(self._waiting)
+        )
+        try:
+            frame = connection.frame(message, receiver, tracing, custom_payload)
+        except LocalProtocolError as exc:
+            if connection.state is not closed:
+                raise
+            raise self.broke() from exc
+        stream = connection.last_stream
+        self._sent += 1
+        if at_once:
+            self._write(connection.wrap((frame,)))
+        else:
+            if not self.out:
+                self.runtime.call_soon(self.flush)
+            self.out.append(frame)
+        return stream
+
+    def flush(self):
+        """Write what this turn has gathered."""
+        cdef list out = self.out
+        if out:
+            self.out = []
+            self._gathers = len(out) > 1
+            if not self.closed:
+                self._write(self.connection.wrap(out))
+
+    cpdef _write(self, data):
+        if self.bytes_sent is not None:
+            self.bytes_sent(len(data))
+        self.transport.write(data)

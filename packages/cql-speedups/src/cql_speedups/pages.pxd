@@ -1,0 +1,12 @@
+cdef class Page:
+    cdef public object _session
+    cdef public object _execution
+    cdef public object _future
+    cdef public object _rows
+    cdef public object _left
+    cdef public object _next
+    cdef public bint _all
+    cdef public bint _fetching
+    cdef public bint _started
+
+cdef Page new_page(object cls, object session, object execution)

@@ -1,0 +1,141 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""Which host to ask: `pick` of the driver's own policies, for requests that are encoded."""
+
+from cpython.dict cimport PyDict_GetItem
+from cpython.method cimport PyMethod_Check
+from cpython.object cimport PyObject
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint64_t
+
+from cql_speedups.plans cimport Plan
+
+cdef extern from *:
+    """
+    static inline PyObject *method_function(PyObject *method) {
+        return Py_NewRef(PyMethod_GET_FUNCTION(method));
+    }
+    static inline PyObject *method_owner(PyObject *method) {
+        return Py_NewRef(PyMethod_GET_SELF(method));
+    }
+    #if defined(_MSC_VER)
+    static __declspec(thread) uint64_t dice;
+    #else
+    static __thread uint64_t dice;
+    #endif
+    /* Numbers of a thread's own, by xorshift. */
+    static inline uint64_t throw_dice(void) {
+        uint64_t x = dice;
+        if (!x) x = (uint64_t)(uintptr_t)&dice * 0x9e3779b97f4a7c15u | 1;
+        x ^= x << 13; x ^= x >> 7; x ^= x << 17;
+        return dice = x;
+    }
+    """
+    object method_function(object method)
+    object method_owner(object method)
+    uint64_t throw_dice()
+
+cdef object _undecided = object()
+cdef object pick_replica = None
+cdef object pick_nearest = None
+cdef object murmur3_token = None
+
+cdef enum:
+    TRIES = 3
+
+
+cdef object undecided():
+    """Return what stands for a choice that is left to the policy itself."""
+    return _undecided
+
+
+cdef int look_up() except -1:
+    global murmur3_token, pick_nearest, pick_replica
+    from cql_driver.policies.round_robin import LocalFirst
+    from cql_driver.policies.token_aware import TokenAwarePolicy
+    from cql_protocol.tokens import Murmur3Token
+
+    murmur3_token, pick_nearest = Murmur3Token, LocalFirst.pick
+    pick_replica = TokenAwarePolicy.pick
+    return 0
+
+
+cdef object pick_host(object pick, Plan plan, bytes frame):
+    """Return the host that `pick` would, None for the first of its plan, or `undecided()`."""
+    cdef object policy, metadata, host
+    if pick_replica is None:
+        look_up()
+    if not PyMethod_Check(pick):
+        return _undecided
+    if method_function(pick) is pick_replica:
+        policy = method_owner(pick)
+        metadata = policy._metadata
+        if (
+            metadata is None
+            or plan.lwt
+            or plan.keyspace is None
+            or not policy.shuffle_replicas
+        ):
+            return _undecided
+        if plan.keyspace in metadata.spreading:
+            host = replica_of(policy, metadata._snapshot, plan, frame)
+            if host is not None:
+                return host
+        pick = policy._child_pick
+        if pick is None:
+            return None
+        if not PyMethod_Check(pick):
+            return _undecided
+    if method_function(pick) is pick_nearest:
+        return nearest_of(method_owner(pick))
+    return _undecided
+
+
+cdef object nearest_of(object policy):
+    """Do as `LocalFirst.pick`."""
+    cdef tuple tiers = policy._tiers, nearest
+    if not tiers:
+        return None
+    nearest = <tuple>tiers[0]
+    if len(nearest) == 1:
+        return nearest[0]
+    return nearest[<Py_ssize_t>(<object>next(policy._turns)) % len(nearest)]
+
+
+cdef object replica_of(object policy, object snapshot, Plan plan, bytes frame):
+    """Return one of the nearest replicas that are up; None where there is none."""
+    cdef tuple near = policy._near, replicas
+    cdef object table, host, least
+    cdef PyObject *distance
+    cdef int64_t token
+    if near is None or snapshot.token_class is not murmur3_token:
+        return _undecided
+    table = (<dict>snapshot.tables).get(plan.keyspace)
+    if table is None:
+        return None
+    if not plan.hash_key(frame, &token):
+        return _undecided
+    if token == INT64_MIN:
+        token = INT64_MAX
+    replicas = <tuple>((<list>table.found)[place_of(<list>table.values, token)])
+    if replicas is None:
+        replicas = table.work_out(token)
+    if not replicas:
+        return None
+    least = near[1]
+    for _ in range(TRIES):
+        host = replicas[<Py_ssize_t>(throw_dice() % <uint64_t>len(replicas))]
+        distance = PyDict_GetItem(<dict>near[0], host.key)
+        if distance != NULL and <object>distance == least and host.is_up is not False:
+            return host
+    return policy._choose(replicas, False)
+
+
+cdef Py_ssize_t place_of(list values, int64_t token) except -1:
+    """Do as `bisect.bisect_left`."""
+    cdef Py_ssize_t low = 0, high = len(values), middle
+    while low < high:
+        middle = (low + high) // 2
+        if <int64_t>values[middle] < token:
+            low = middle + 1
+        else:
+            high = middle
+    return low

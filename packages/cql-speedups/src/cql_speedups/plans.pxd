@@ -1,0 +1,23 @@
+from libc.stdint cimport int64_t
+
+from cql_speedups.encoding cimport RowEncoder
+from cql_speedups.frames cimport Description
+
+cdef class Plan:
+    # What requests of one shape have alike; see `cql_driver.query.messages.Shape`.
+    cdef object shape
+    cdef object snapshot
+    cdef object keyspace
+    cdef RowEncoder encoder
+    cdef bytes start
+    cdef bytes tail
+    cdef tuple key
+    cdef bint lwt
+    cdef int kind
+    cdef int version
+    cdef Description description
+    cdef bytes frame(self, object values, object timestamp, bint allow_unset)
+    cdef list cells(self, bytes frame)
+    cdef bint hash_key(self, bytes frame, int64_t *token) except -1
+
+cdef Plan plan_of(object shape, object snapshot)
