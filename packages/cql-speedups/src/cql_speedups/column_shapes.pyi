@@ -1,0 +1,1 @@
+"""Has functions for the other modules of this package alone."""
