@@ -13,7 +13,9 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
+from cql_protocol.compression.lz4 import Lz4Compressor
 from cql_protocol.connection import Answer, ClientConnection
+from cql_protocol.connection.base import HEADER_SIZE, unpack_header
 from cql_protocol.messages import (
     Batch,
     BatchEntry,
@@ -27,6 +29,7 @@ from cql_protocol.messages import (
     Request,
 )
 from cql_protocol.negotiation import startup
+from cql_protocol.segments import SegmentReader
 from cql_protocol.types import INT, TEXT
 from tests.protocol.transcripts import Cut
 
@@ -135,13 +138,26 @@ def replay(transcript: dict[str, Any], cut: Cut) -> list[Any]:
 
     def exchange(data: bytes) -> None:
         sent, answered = next(flights)
-        assert data.hex() == sent
+        if data.hex() != sent:
+            assert transcript["compression"] == "lz4"  # which packs as it likes
+            version = transcript["version"]
+            assert _unpacked(data, version) == _unpacked(bytes.fromhex(sent), version)
         for chunk in cut(bytes.fromhex(answered)):
             client.receive_data(chunk)
 
     events = speak(client, transcript["compression"], exchange)
     assert next(flights, None) is None
     return events
+
+
+def _unpacked(data: bytes, version: int) -> list[Any]:
+    """What the bytes of a frame or of segments say, whichever way lz4 packed them."""
+    compressor = Lz4Compressor()
+    if version >= 5:
+        return list(SegmentReader(compressor).feed(data))
+    *head, size = unpack_header(data)
+    assert size == len(data) - HEADER_SIZE
+    return [*head, compressor.decompress(data[HEADER_SIZE:], len(data) * 1000)]
 
 
 # --- recording ---------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from cql_protocol._accel import compiled
 from cql_protocol.errors import RemoteProtocolError
 
 TYPE_CHECKING = False
@@ -210,3 +211,9 @@ def _check_payload(payload: bytes, checksum: bytes) -> None:
             f"a damaged segment of {len(payload)} bytes: its CRC32 says 0x{sent:08x}, "
             f"its bytes give 0x{computed:08x}"
         )
+
+
+crc24 = compiled("segments", "crc24", crc24)
+payload_crc = compiled("segments", "payload_crc", payload_crc)
+SegmentWriter = compiled("segments", "SegmentWriter", SegmentWriter)  # type: ignore[misc]
+SegmentReader = compiled("segments", "SegmentReader", SegmentReader)  # type: ignore[misc]

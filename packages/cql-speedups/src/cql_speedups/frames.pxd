@@ -10,3 +10,6 @@ cdef class Receiver:
     cdef int answer(self, object response) except -1
     cdef Description described(self)
     cdef int describe(self, Description description) except -1
+
+# The bytes of a connection's answers, without a copy; see `receive_results`.
+cdef Py_ssize_t give_results(object connection, const char *start, Py_ssize_t size) except -1

@@ -5,6 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memcmp
 
+from cql_speedups.blocks cimport is_lz4, unpack_body
 from cql_speedups.wire cimport get16, get32
 
 from cql_protocol.errors import DriverException
@@ -49,6 +50,7 @@ cdef Py_ssize_t _EXTRAS = slot_offset(vars(Response)["extras"])
 cdef enum:
     HEADER = 9
     LEAST = 13
+    FLAG_COMPRESSED = 1
     RESULT = 8
     VOID = 1
 
@@ -75,27 +77,37 @@ cdef class Receiver:
 
 def receive_results(connection, bytes data, Py_ssize_t at):
     """Give out results as long as they are plain; return where something else begins."""
+    cdef const char *start = PyBytes_AS_STRING(data)
+    return at + give_results(connection, start + at, PyBytes_GET_SIZE(data) - at)
+
+
+cdef Py_ssize_t give_results(object connection, const char *start, Py_ssize_t size) except -1:
     cdef object streams = connection.streams
     cdef list waiting = streams.waiting, free = streams._free
-    cdef object dialect = connection.dialect
-    cdef Py_ssize_t limit = connection.max_frame_size
+    cdef object dialect = connection.dialect, receiver, response
+    cdef Py_ssize_t limit = connection.max_frame_size, at = 0, length, stream
     cdef uint8_t version = 0x80 | <uint8_t>dialect.version
-    cdef const char *start = PyBytes_AS_STRING(data)
     cdef const char *head
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(data), length, stream
-    cdef object receiver, response
+    cdef bytes body
     while size - at >= LEAST:
         head = start + at
         length = <int32_t>get32(head + 5)
         if (
             <uint8_t>head[0] != version
-            or head[1] != 0
             or head[4] != RESULT
             or length < 4
             or length > limit
             or length > size - at - HEADER
         ):
             break
+        body = None
+        if head[1]:
+            # Protocol 5 has its segments compressed, and nothing in them.
+            if head[1] != FLAG_COMPRESSED or version >= 0x85 or not is_lz4(connection.compressor):
+                break
+            body = unpack_body(head + HEADER, length, limit)
+            if body is None or PyBytes_GET_SIZE(body) < 4:
+                break
         stream = get16(head + 2)
         if stream >= len(waiting):
             break  # also when a receiver has closed the connection
@@ -106,7 +118,12 @@ def receive_results(connection, bytes data, Py_ssize_t at):
         free.append(stream)
         at += HEADER + length
         try:
-            response = read_result(receiver, head + HEADER, length, dialect)
+            if body is None:
+                response = read_result(receiver, head + HEADER, length, dialect)
+            else:
+                response = read_result(
+                    receiver, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), dialect
+                )
         except DriverException as exc:
             response = exc
         try:

@@ -3,6 +3,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
+from cql_speedups.blocks cimport is_lz4, pack_frame
 from cql_speedups.frames cimport Receiver
 from cql_speedups.members cimport Member, find_member, read_member
 from cql_speedups.plans cimport Plan
@@ -19,6 +20,7 @@ cdef object closed = State.CLOSED
 
 cdef enum:
     HEADER = 9
+    FLAG_COMPRESSED = 1
 
 cdef Member m_beta_flag, m_compressor, m_dialect, m_max_frame_size, m_state, m_kind
 find_member(ClientConnection, "_beta_flag", &m_beta_flag)
@@ -52,26 +54,32 @@ cdef class Outbox:
         cdef object dialect = read_member(connection, &m_dialect)
         cdef Plan plan = request.plan
         cdef bytes frame = request.frame
+        cdef object compressor = None
+        cdef Py_ssize_t limit = read_member(connection, &m_max_frame_size)
         cdef char *head
         cdef bint at_once
         cdef int stream
+        if plan.version < 5:  # later, segments are compressed
+            compressor = read_member(connection, &m_compressor)
         if (
             read_member(connection, &m_state) is not ready
             or <int>read_member(dialect, &m_kind) != plan.kind
             or not self._free
-            or PyBytes_GET_SIZE(frame) - HEADER
-            > <Py_ssize_t>read_member(connection, &m_max_frame_size)
-            or (
-                plan.version < 5
-                and read_member(connection, &m_compressor) is not None
-            )
+            or PyBytes_GET_SIZE(frame) - HEADER > limit
+            or (compressor is not None and not is_lz4(compressor))
         ):
             return -1
+        if compressor is not None:
+            frame = pack_frame(frame)
+            if PyBytes_GET_SIZE(frame) - HEADER > limit:
+                return -1
         at_once = not self.out and not self._gathers and len(self._free) == len(self._waiting)
         stream = self._free.pop()
         self._waiting[stream] = request
         head = PyBytes_AS_STRING(frame)  # nobody else has these bytes yet
         head[1] = <int>read_member(connection, &m_beta_flag)
+        if compressor is not None:
+            head[1] = head[1] | FLAG_COMPRESSED
         put16(head + 2, stream)
         self._sent += 1
         if at_once:

@@ -10,6 +10,7 @@ from struct import Struct
 
 from lz4 import block
 
+from cql_protocol._accel import compiled
 from cql_protocol.errors import FrameTooLarge, RemoteProtocolError
 
 __all__ = ["Lz4Compressor"]
@@ -17,6 +18,34 @@ __all__ = ["Lz4Compressor"]
 _length = Struct(">i")
 _MOST_PER_BYTE = 255
 """lz4 cannot expand one byte into more: a length byte of 255 stands for 255 bytes."""
+
+
+def pack(data: bytes) -> bytes:
+    """Return the block of `data`."""
+    packed: bytes = block.compress(data, store_size=False)
+    return packed
+
+
+def unpack(data: bytes, size: int) -> bytes | None:
+    """Return the `size` bytes of the block `data`.
+
+    The compiled twin returns None for what it cannot read, where this tells what is wrong.
+    """
+    try:
+        plain: bytes = block.decompress(data, uncompressed_size=size)
+    except (block.LZ4BlockError, ValueError, MemoryError) as exc:
+        raise RemoteProtocolError(f"a damaged lz4 block: {exc}") from exc
+    if len(plain) != size:
+        raise RemoteProtocolError(
+            f"an lz4 block holds {len(plain)} bytes, but {size} were announced"
+        )
+    return plain
+
+
+_unpack_by_package = unpack
+
+pack = compiled("blocks", "pack", pack)
+unpack = compiled("blocks", "unpack", unpack)
 
 
 class Lz4Compressor:
@@ -39,8 +68,7 @@ class Lz4Compressor:
 
     def compress_block(self, data: bytes) -> bytes:
         """Return the block of `data`."""
-        packed: bytes = block.compress(data, store_size=False)
-        return packed
+        return pack(data)
 
     def decompress_block(self, data: bytes, size: int) -> bytes:
         """Return the `size` bytes of the block `data`."""
@@ -48,12 +76,8 @@ class Lz4Compressor:
             raise RemoteProtocolError(
                 f"an lz4 block of {len(data)} bytes cannot hold the {size} bytes it announces"
             )
-        try:
-            plain: bytes = block.decompress(data, uncompressed_size=size)
-        except (block.LZ4BlockError, ValueError, MemoryError) as exc:
-            raise RemoteProtocolError(f"a damaged lz4 block: {exc}") from exc
-        if len(plain) != size:
-            raise RemoteProtocolError(
-                f"an lz4 block holds {len(plain)} bytes, but {size} were announced"
-            )
+        plain = unpack(data, size)
+        if plain is None:
+            plain = _unpack_by_package(data, size)
+            assert plain is not None
         return plain

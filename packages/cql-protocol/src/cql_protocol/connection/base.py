@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from struct import Struct
 
+from cql_protocol.connection.segmented import receive_segments
 from cql_protocol.connection.states import State
 from cql_protocol.dialect import Dialect
 from cql_protocol.errors import (
@@ -135,7 +136,7 @@ class Connection:
             if self._segments_in is None:
                 self._receive_frames(data)
             else:
-                self._receive_segments(self._segments_in, data)
+                receive_segments(self, self._segments_in, data)
         except RemoteProtocolError as exc:
             self.close(exc)
             raise
@@ -143,17 +144,6 @@ class Connection:
     def close(self, error: BaseException | None = None) -> None:
         """End the connection, because of `error` if there is one."""
         self.state = State.CLOSED
-
-    def _receive_segments(self, segments: SegmentReader, data: bytes) -> None:
-        inbox = self._inbox
-        for payload, self_contained in segments.feed(data):
-            if self_contained and inbox.size:
-                raise RemoteProtocolError(
-                    f"a self-contained segment, while {inbox.size} bytes of a frame are pending"
-                )
-            self._receive_frames(payload)
-            if self_contained and inbox.size:
-                raise RemoteProtocolError("a self-contained segment that ends within a frame")
 
     def _receive_frames(self, data: bytes) -> None:
         """Cut `data` into frames and handle them."""

@@ -12,6 +12,7 @@ from cql_protocol.connection.base import (
     unpack_header,
 )
 from cql_protocol.connection.results import receive_results
+from cql_protocol.connection.segmented import receive_segments
 from cql_protocol.connection.states import State, after_request, after_response
 from cql_protocol.dialect import Dialect, Features
 from cql_protocol.errors import (
@@ -295,7 +296,7 @@ class ClientConnection(Connection):
         if self._segments_in is not segmented:
             # READY or AUTHENTICATE has just ended the part without segments.
             assert self._segments_in is not None
-            self._receive_segments(self._segments_in, data[end:])
+            receive_segments(self, self._segments_in, data[end:])
             return size
         return end
 
