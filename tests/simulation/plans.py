@@ -16,6 +16,7 @@ from cql_protocol.messages import (
     VoidResult,
     opcodes,
 )
+from cql_protocol.tokens import Murmur3Token, composite_key
 from cql_protocol.types import BIGINT, BOOLEAN, INT
 from cql_protocol.values import UNSET
 from cql_protocol.wire import pack_int, write_bytes
@@ -33,6 +34,7 @@ __all__ = ["Canned", "Plan"]
 _VOID = VoidResult()
 _ROWS = pack_int(2)
 _state = struct.Struct(">II")
+_TOKEN = "partition key token"
 
 
 class Canned(Response):
@@ -109,11 +111,12 @@ class Plan:
         for name, _ in named:
             if name not in table.columns:
                 raise InvalidRequest(f"Undefined column name {name} in table {table.name}")
+        named += [(_TOKEN, term) for _, term in statement.tokens]
         where = {id(term): name for name, term in named if not isinstance(term, str)}
         specs = []
         for marker in statement.markers:
             about = where.get(id(marker), "[limit]")
-            column = table.columns.get(about, INT)
+            column = BIGINT if about == _TOKEN else table.columns.get(about, INT)
             shown = marker.name or about
             specs.append(ColumnSpec(table.keyspace, table.name, shown, column))
         self.markers = tuple(specs)
@@ -229,6 +232,9 @@ class Plan:
         for name, texts in self.statement.among:
             cells = [literal(text, self.table.columns[name], values) for text in texts]
             rows = [row for row in rows if row.get(name) in cells]
+        for operator, term in self.statement.tokens:
+            end = BIGINT.decode(literal(term, BIGINT, values))
+            rows = [row for row in rows if (self._token(row) > end) == (operator == ">")]
         limit = self.statement.limit
         if limit is not None:
             cell = literal(limit, INT, values)
@@ -249,6 +255,10 @@ class Plan:
         names = [column.name for column in self.columns]
         page = [[row.get(name) for name in names] for row in rows]
         return self._page(page, following, parameters, metadata_id)
+
+    def _token(self, row: Row) -> int:
+        cells: Any = [row[name] for name in self.table.partition_key]
+        return Murmur3Token.hash_fn(composite_key(cells))
 
     def _begin(self, state: bytes | None) -> tuple[int, int]:
         """Return where a page begins, and how many empty pages come before it."""

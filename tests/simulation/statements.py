@@ -35,7 +35,8 @@ class Statement:
     """What a text says. `kind` is its first word (or two, for DDL), in capitals.
 
     `assignments` are (column, term, increment?), `conditions` (column, term); a term is a
-    `Marker`, or the text of a literal; `among` are (column, texts) of IN. `conditional` is IF.
+    `Marker`, or the text of a literal; `among` are (column, texts) of IN, `tokens` (operator, term)
+    of the partition key's token. `conditional` is IF.
     `schema` is what DDL is about: (change, target, name, the rest of the text).
     """
 
@@ -52,6 +53,7 @@ class Statement:
         "schema",
         "table",
         "text",
+        "tokens",
     )
 
     def __init__(self, text: str) -> None:
@@ -63,6 +65,7 @@ class Statement:
         self.assignments: list[tuple[str, Marker | str, bool]] = []
         self.conditions: list[tuple[str, Marker | str]] = []
         self.among: list[tuple[str, list[str]]] = []
+        self.tokens: list[tuple[str, Marker | str]] = []
         self.conditional: list[tuple[str, Marker | str]] | None = None
         self.limit: Marker | str | None = None
         self.markers: list[Marker] = []
@@ -202,6 +205,15 @@ class _Parser:
 
     def _condition(self) -> list[tuple[str, Marker | str]]:
         name = self.name()
+        if name == "token" and self.skip("("):
+            while self.peek() not in (")", ""):
+                self.at += 1
+            self.need(")")
+            operator = ">" if self.skip(">") else "<="
+            if operator == "<=":
+                self.need("<", "=")
+            self.found.tokens.append((operator, self.term()))
+            return []
         if self.skip("in", "("):
             texts = [str(self.term())]
             while self.skip(","):

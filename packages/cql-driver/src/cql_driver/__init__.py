@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         UserAggregateDescriptor,
         UserFunctionDescriptor,
     )
+    from cql_driver.scans import scan
     from cql_protocol.enums import (
         BatchType,
         OperationType,
@@ -82,6 +83,7 @@ else:
             "cql_driver.descriptors": (
                 "SignatureDescriptor UserAggregateDescriptor UserFunctionDescriptor"
             ),
+            "cql_driver.scans": "scan",
             "cql_protocol.enums": (
                 "BatchType OperationType SchemaChangeType SchemaTargetType WriteType"
             ),
@@ -143,5 +145,6 @@ __all__ = [
     "WriteTimeout",
     "WriteType",
     "consistency_value_to_name",
+    "scan",
     "__version__",
 ]

@@ -24,9 +24,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cql_driver.aio.cluster import AsyncCluster
     from cql_driver.aio.results import AsyncResultSet
+    from cql_driver.aio.scans import AsyncScan, scan
     from cql_driver.aio.session import AsyncSession
 
-__all__ = ["AsyncCluster", "AsyncResultSet", "AsyncSession"]
+__all__ = ["AsyncCluster", "AsyncResultSet", "AsyncScan", "AsyncSession", "scan"]
 
 # The reactor `asyncio` of cql-reactors needs the runtime alone.
 __getattr__, __dir__ = lazily(
@@ -34,6 +35,7 @@ __getattr__, __dir__ = lazily(
     {
         "cql_driver.aio.cluster": "AsyncCluster",
         "cql_driver.aio.results": "AsyncResultSet",
+        "cql_driver.aio.scans": "AsyncScan scan",
         "cql_driver.aio.session": "AsyncSession",
     },
 )

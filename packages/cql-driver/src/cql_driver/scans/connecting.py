@@ -1,0 +1,261 @@
+"""How another process connects to the cluster of a session: as its own cluster is configured.
+
+What cannot be sent to another process raises before any is started, and says what to do.
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import pickle
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from cql_driver.cluster.cluster import Cluster
+from cql_driver.cluster.configuration import _DEFAULTS as OPTION_DEFAULTS
+from cql_driver.cluster.configuration import OPTIONS, Configuration
+from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET, ExecutionProfile
+from cql_driver.cluster.session import Session
+from cql_driver.errors import InvalidArgument, InvalidArgumentType
+from cql_driver.handlers import ProtocolHandler
+from cql_driver.policies import (
+    DCAwareRoundRobinPolicy,
+    DefaultLoadBalancingPolicy,
+    ExponentialReconnectionPolicy,
+    HostFilterPolicy,
+    LatencyAwareness,
+    RackAwareRoundRobinPolicy,
+    RoundRobinPolicy,
+    TokenAwarePolicy,
+    WhiteListRoundRobinPolicy,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Connector", "pickled", "session_of"]
+
+# --- pickling ------------------------------------------------------------------------------------
+
+
+def _token_aware(child: Any, shuffle: bool, weighs: bool, awareness: Any) -> TokenAwarePolicy:
+    return TokenAwarePolicy(child, shuffle, avoid_slow_replicas=weighs, latency_awareness=awareness)
+
+
+_MADE_OF: dict[type, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    RoundRobinPolicy: (RoundRobinPolicy, ()),
+    WhiteListRoundRobinPolicy: (WhiteListRoundRobinPolicy, ("_allowed",)),
+    DCAwareRoundRobinPolicy: (
+        DCAwareRoundRobinPolicy,
+        ("local_dc", "used_hosts_per_remote_dc"),
+    ),
+    RackAwareRoundRobinPolicy: (
+        RackAwareRoundRobinPolicy,
+        ("local_dc", "local_rack", "used_hosts_per_remote_dc"),
+    ),
+    HostFilterPolicy: (HostFilterPolicy, ("_child_policy", "predicate")),
+    DefaultLoadBalancingPolicy: (DefaultLoadBalancingPolicy, ("_child_policy",)),
+    TokenAwarePolicy: (
+        _token_aware,
+        ("_child_policy", "shuffle_replicas", "avoid_slow_replicas", "latency_awareness"),
+    ),
+    LatencyAwareness: (
+        LatencyAwareness,
+        ("exclusion_threshold", "scale", "retry_period", "min_measured"),
+    ),
+}
+"""Objects that know hosts once they are in use, and what each is made of anew."""
+
+_PROFILE = (
+    "retry_policy",
+    "consistency_level",
+    "serial_consistency_level",
+    "request_timeout",
+    "row_factory",
+)
+
+
+class _Pickler(pickle.Pickler):
+    """Writes objects that are in use as they were when they were made."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        kind = type(obj)
+        if kind in _MADE_OF:
+            make, names = _MADE_OF[kind]
+            return make, tuple(getattr(obj, name) for name in names)
+        if kind is ExecutionProfile:
+            policy = obj.load_balancing_policy if obj._lbp_explicit else None
+            return partial(ExecutionProfile, policy), tuple(getattr(obj, n) for n in _PROFILE)
+        return NotImplemented
+
+
+def pickled(name: str, value: Any, remedy: str) -> bytes:
+    """Return what was given as `name` as bytes; raise `InvalidArgument` where it cannot be."""
+    out = io.BytesIO()
+    try:
+        _Pickler(out, 5).dump(value)
+    except Exception as exc:
+        raise InvalidArgument(
+            f"{name} cannot be sent to another process ({type(exc).__name__}: {exc}): {remedy}"
+        ) from exc
+    return out.getvalue()
+
+
+# --- the configuration ---------------------------------------------------------------------------
+
+_OF_THIS_PROCESS = {
+    *("connection_class", "reactor", "runtime", "observers", "metrics_enabled", "executor_threads"),
+    *("timestamp_generator", "execution_profiles", "load_balancing_policy"),
+    *("default_retry_policy", "conviction_policy_factory", "eager_schema", "prepare_on_all_hosts"),
+    *("background_thread", "reconnect_after_fork", "driver_config_reporting_enabled"),
+    *("cloud", "scylla_cloud", "column_encryption_policy", "client_routes_config"),
+    *("self", "return", "options"),
+}
+"""Parameters of `Cluster` that say nothing of how to reach it, or only of this process."""
+
+_CARRIED = tuple(
+    name
+    for name in (*Configuration.__init__.__annotations__, *OPTIONS)
+    if name not in _OF_THIS_PROCESS
+)
+
+_signature = Configuration.__init__
+_defaults = dict(
+    zip(
+        reversed(_signature.__code__.co_varnames[: _signature.__code__.co_argcount]),
+        reversed(_signature.__defaults__ or ()),
+        strict=False,
+    )
+)
+_defaults |= OPTION_DEFAULTS
+_defaults["reconnection_policy"] = ExponentialReconnectionPolicy(1.0, 600.0)
+
+
+def _is_default(name: str, value: Any) -> bool:
+    """Say whether a parameter has the value that it has when it is not given."""
+    default = _defaults.get(name)
+    same_kind = type(value) is type(default)
+    return same_kind and (value == default or getattr(value, "__dict__", 0) == vars(default))
+
+
+_REMEDIES = {
+    "ssl_context": "give Cluster a function of a module, ssl_context=make_context",
+    "execution_profile": "use policies and a row factory that can be pickled",
+}
+_ANY_REMEDY = "give one that can be pickled"
+_CONNECT = "or give connect=, a function of a module that returns a session"
+
+
+class Connector:
+    """How to connect in another process: `connect`, or the configuration of the session's cluster.
+
+    It can be pickled where that can. With `connect`, a function without parameters that returns a
+    connected `cql_driver.cluster.Session`, nothing else matters.
+    """
+
+    __slots__ = ("_connect", "_pickled", "_profile", "_session")
+
+    def __init__(self, session: Any, profile: Any, connect: Callable[[], Session] | None) -> None:
+        if connect is not None and not callable(connect):
+            raise InvalidArgumentType(
+                f"connect={connect!r} cannot be called: give a function that returns a session"
+            )
+        self._session = session
+        self._profile = profile
+        self._connect = connect
+        self._pickled: bytes | None = None
+
+    @classmethod
+    def of(cls, data: bytes) -> Connector:
+        """Return the connector that `data` is the pickle of."""
+        made = cls(None, None, None)
+        made._pickled = data
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Connector.of, (self.data,)
+
+    @property
+    def data(self) -> bytes:
+        """What it is, as bytes; raises `InvalidArgument` where something cannot be pickled."""
+        found = self._pickled
+        if found is None:
+            if self._connect is not None:
+                found = pickled("connect", self._connect, "give a function of a module")
+            else:
+                found = self._recipe()
+            self._pickled = found
+        return found
+
+    def _recipe(self) -> bytes:
+        session = self._session
+        cluster = session.cluster
+        named = {name: getattr(cluster, name, NOT_SET) for name in _CARRIED}
+        given = {
+            name: value
+            for name, value in named.items()
+            if value is not NOT_SET and not _is_default(name, value)
+        }
+        if not cluster._protocol_explicit:
+            given.pop("protocol_version", None)
+        given["execution_profile"] = self._profile.clone()
+        given["execution_profile"].row_factory = ExecutionProfile.row_factory
+        if session.client_protocol_handler is not ProtocolHandler:
+            given["client_protocol_handler"] = session.client_protocol_handler
+        if cluster._user_types:
+            given["user_types"] = cluster._user_types
+        try:
+            return pickled("", given, "")
+        except InvalidArgument:
+            for name, value in given.items():
+                pickled(name, value, f"{_REMEDIES.get(name, _ANY_REMEDY)}, {_CONNECT}")
+            raise
+
+    def open(self) -> Session:
+        """Connect; the session's cluster is the caller's to shut down."""
+        made = pickle.loads(self.data)
+        if callable(made):
+            session = made()
+            if not isinstance(session, Session):
+                raise InvalidArgumentType(f"connect returned {session!r}, which is no Session")
+            return session
+        handler = made.pop("client_protocol_handler", None)
+        types = made.pop("user_types", {})
+        profiles = {EXEC_PROFILE_DEFAULT: made.pop("execution_profile")}
+        cluster = Cluster(**made, execution_profiles=profiles, reactor="selector")
+        try:
+            session = cluster.connect()
+            for (keyspace, name), cls in types.items():
+                cluster.register_user_type(keyspace, name, cls)
+        except BaseException:
+            cluster.shutdown()
+            raise
+        if handler is not None:
+            session.client_protocol_handler = handler
+        return session
+
+
+_sessions: dict[Any, Session] = {}
+
+
+def session_of(connector: Connector) -> Session:
+    """Return this process's session for partitions that were read without one.
+
+    It is made by the first call, and closed at the end of the process.
+    """
+    key = os.getpid(), connector.data
+    session = _sessions.get(key)
+    if session is None or session.is_shutdown:
+        session = connector.open()
+        if not _sessions:
+            atexit.register(_close)
+        _sessions[key] = session
+    return session
+
+
+def _close() -> None:
+    for (pid, _), session in _sessions.items():
+        if pid == os.getpid():
+            session.cluster.shutdown()
+    _sessions.clear()
