@@ -75,6 +75,25 @@ class RowDecoder:
             made: list[Any] | None = self._compiled.read(body, offset, count, make)
             if made is not None:
                 return made
+        return self._decode_in_python(body, offset, count, make)
+
+    def decode_dicts(
+        self, body: bytes, offset: int, count: int, names: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Return rows as `decode` does, but as dicts of `names` to values.
+
+        Of equal names the last one has the value.
+        """
+        if self._compiled is not None:
+            made: list[dict[str, Any]] | None = self._compiled.dicts(body, offset, count, names)
+            if made is not None:
+                return made
+        rows = self._decode_in_python(body, offset, count, None)
+        return [dict(zip(names, row, strict=False)) for row in rows]
+
+    def _decode_in_python(
+        self, body: bytes, offset: int, count: int, make: Callable[[Any], Any] | None
+    ) -> list[Any]:
         read = self._read if make is None else self._makers
         if read is not None and count >= 0 and offset >= 0:
             try:

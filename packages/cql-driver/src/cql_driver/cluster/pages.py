@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cql_driver.query.rows import named_tuple_factory, named_tuple_maker
+from cql_driver.query.rows import dict_factory, named_tuple_factory, named_tuple_maker
 from cql_protocol.errors import ProtocolViolation
 from cql_protocol.messages import RawRows
 from cql_protocol.rows import RowDecoder
@@ -83,7 +83,10 @@ class PageDecoder:
             if id(response.metadata) not in self._plain:
                 self._keep(response.metadata, columns, decoder, make)
             return decoder.decode(response.body, response.offset, response.row_count, make)
-        return factory(names, decoder.decode(response.body, response.offset, response.row_count))
+        body, offset, count = response.body, response.offset, response.row_count
+        if factory is dict_factory:
+            return decoder.decode_dicts(body, offset, count, names)
+        return factory(names, decoder.decode(body, offset, count))
 
     def plain_rows(self, execution: Execution) -> Any:
         """Return the rows of a page as most are: the only one of its result, of named tuples.
