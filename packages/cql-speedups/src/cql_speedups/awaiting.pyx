@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Requests that tasks of asyncio await; the twin of cql_driver.aio.requests.
 
-What `execute` returns does as a coroutine does; it is not one, which would cost more than all
-the rest of a request.
+What `execute` returns does as a coroutine does, and as the future that it waits for. Answers that
+come together wake their tasks in one callback of the loop, each in its own context.
 """
 
 cimport cython
@@ -12,7 +12,8 @@ from cql_speedups.attempts cimport Completion, FirstAttempt
 from cql_speedups.making cimport RequestMaker, look_up
 from cql_speedups.pages cimport new_page
 
-from asyncio import InvalidStateError, _get_running_loop
+from asyncio import CancelledError, _get_running_loop
+from contextvars import copy_context
 from warnings import warn
 
 from cql_driver.aio.results import AsyncResultSet
@@ -25,11 +26,12 @@ cdef extern from "Python.h":
         PYGEN_RETURN
         PYGEN_ERROR
         PYGEN_NEXT
-    PySendResult PyIter_Send(object iterator, object argument, PyObject **result)
-    object PyObject_CallMethodOneArg(object instance, object name, object argument)
-    void Py_DECREF(PyObject *)
     void Py_INCREF(object)
+    void Py_DECREF(PyObject *)
     void PyErr_SetObject(object, object)
+    int PyContext_Enter(object context) except -1
+    int PyContext_Exit(object context) except -1
+    object PyObject_CallOneArg(object function, object argument)
 
 cdef extern from *:
     """
@@ -48,7 +50,6 @@ cdef object result_class = AsyncResultSet
 cdef object rows_class = RawRows
 cdef object void_class = VoidResult
 cdef object running_loop = _get_running_loop
-cdef object set_result = "set_result"
 cdef object default_profile = EXEC_PROFILE_DEFAULT
 cdef object not_set = NOT_SET
 
@@ -65,6 +66,7 @@ cdef class AsyncRequests:
     cdef public object _listeners
     cdef public object _new_future
     cdef public object _requests
+    cdef list woken
 
     def execute(
         self,
@@ -97,6 +99,36 @@ cdef class AsyncRequests:
         waiting.row_factory = row_factory
         return waiting
 
+    cdef int wake(self, Waiting waiting) except -1:
+        """Have the loop call what waits, together with all that is woken in this turn."""
+        if self.woken is None:
+            self._loop.call_soon(self._call_woken)
+            self.woken = []
+        self.woken.append(waiting)
+        return 0
+
+    def _call_woken(self):
+        """Have tasks go on; the loop calls it."""
+        cdef list woken = self.woken
+        cdef Waiting waiting
+        cdef object context, callback
+        cdef Py_ssize_t number = 0
+        self.woken = None
+        try:
+            for waiting in woken:
+                number += 1
+                callback, context = waiting.callback, waiting.context
+                waiting.callback = waiting.context = None
+                PyContext_Enter(context)
+                try:
+                    PyObject_CallOneArg(callback, waiting)
+                finally:
+                    PyContext_Exit(context)
+        finally:
+            if number < len(woken):  # one was interrupted, which does not concern the others
+                for waiting in woken[number:]:
+                    self.wake(waiting)
+
 
 @cython.final
 cdef class Waiting(Completion):
@@ -109,20 +141,24 @@ cdef class Waiting(Completion):
     cdef object row_factory
     cdef tuple others
     cdef FirstAttempt request
-    cdef object future
-    cdef object steps
     cdef int state
+    # As the future that a task waits for.
+    cdef bint blocking
+    cdef bint was_cancelled
+    cdef object callback
+    cdef object context
+    cdef object message
 
     __name__ = "execute"
     __qualname__ = "AsyncSession.execute"
 
+    # --- as a coroutine --------------------------------------------------------------------
+
     def __await__(self):
-        if self.state != NEW:
-            raise RuntimeError(
-                "coroutine is being awaited already"
-                if self.state == STARTED
-                else "cannot reuse already awaited coroutine"
-            )
+        if self.state == STARTED:
+            raise RuntimeError("coroutine is being awaited already")
+        if self.state == ENDED:
+            raise RuntimeError("cannot reuse already awaited coroutine")
         return self
 
     def __iter__(self):
@@ -134,63 +170,50 @@ cdef class Waiting(Completion):
     def send(self, value):
         """Go on, as a coroutine does."""
         cdef PyObject *found = NULL
-        cdef PySendResult how = self.go(value, &found)
+        cdef PySendResult how = self.go(&found)
         cdef object given = <object>found
         Py_DECREF(found)
         if how == PYGEN_NEXT:
             return given
         raise StopIteration(given)
 
-    def throw(self, *error):
+    def throw(self, kind, value=None, traceback=None):
         """Have an error raised inside, as a coroutine does."""
-        if self.state == STARTED:
-            try:
-                return self.steps.throw(*error)
-            except BaseException:
-                self.give_up()
-                raise
         if self.state == ENDED:
             raise RuntimeError("cannot reuse already awaited coroutine")
-        self.end()
-        kind = error[0]
-        if isinstance(kind, BaseException):
-            raise kind
-        value = error[1] if len(error) > 1 else None
-        raise value if isinstance(value, BaseException) else kind()
+        self.give_up()
+        error = value if isinstance(value, BaseException) else kind
+        if isinstance(error, type):
+            error = error() if value is None else error(value)
+        raise error if traceback is None else error.with_traceback(traceback)
 
     def close(self):
         """End it, as a coroutine is ended."""
-        if self.state == STARTED:
-            self.give_up()
-        self.end()
+        self.give_up()
 
     @property
     def cr_running(self):
+        """Whether it is running, as tasks show it."""
         return False
 
-    @property
-    def cr_await(self):
-        """What it waits for."""
-        return self.future
-
-    cdef PySendResult go(self, object argument, PyObject **out) except PYGEN_ERROR:
-        """Go on, until the future gives itself or the request is done."""
-        cdef PySendResult how
+    cdef PySendResult go(self, PyObject **out) except PYGEN_ERROR:
+        """Go on, until the request is under way or done."""
+        cdef object given
         if self.state == NEW:
             self.begin()
         elif self.state == ENDED:
             raise RuntimeError("cannot reuse already awaited coroutine")
-        try:
-            how = PyIter_Send(self.steps, argument, out)
-        except BaseException:
-            self.give_up()
-            raise
-        if how == PYGEN_RETURN:
-            Py_DECREF(out[0])
-            out[0] = NULL
-            result = self.result()
-            out[0] = give(result)
-        return how
+        if self.request.done:
+            given = self.outcome()
+            Py_INCREF(given)
+            out[0] = <PyObject *>given
+            return PYGEN_RETURN
+        if self.blocking:
+            raise RuntimeError("await wasn't used with future")
+        self.blocking = True
+        Py_INCREF(self)
+        out[0] = <PyObject *>self
+        return PYGEN_NEXT
 
     cdef int begin(self) except -1:
         """Make the request and start it."""
@@ -209,14 +232,9 @@ cdef class Waiting(Completion):
         if request is None:
             request = self.make_any(session)
         self.query = self.parameters = self.row_factory = None
-        if session._listeners:
-            request.complete = session.told(request, self)
-        else:
-            request.complete = self
-        self.future = session._new_future()
+        request.complete = session.told(request, self) if session._listeners else self
         self.request = request
         request.start()
-        self.steps = self.future.__await__()
         self.state = STARTED
         return 0
 
@@ -235,23 +253,17 @@ cdef class Waiting(Completion):
             execute_as,
         )
 
-    cdef int completed(self, FirstAttempt request) except -1:
-        """Wake the task."""
-        try:
-            PyObject_CallMethodOneArg(self.future, set_result, None)
-        except InvalidStateError:
-            pass  # the task was cancelled, and knows it
-        return 0
-
-    cdef object result(self):
+    cdef object outcome(self):
         """Return the result of the request, or raise what it ended with."""
         cdef FirstAttempt request = self.request
         cdef AsyncRequests session = self.session
         cdef object outcome = request.outcome
         self.end()
-        if type(outcome) is rows_class or type(outcome) is void_class:
-            return new_page(result_class, session, request)
-        if isinstance(outcome, BaseException):
+        if (
+            type(outcome) is not rows_class
+            and type(outcome) is not void_class
+            and isinstance(outcome, BaseException)
+        ):
             raise outcome
         return new_page(result_class, session, request)
 
@@ -271,7 +283,6 @@ cdef class Waiting(Completion):
         self.session = None
         self.query = self.parameters = self.profile = self.row_factory = self.others = None
         self.request = None
-        self.future = self.steps = None
         return 0
 
     def __del__(self):
@@ -283,16 +294,55 @@ cdef class Waiting(Completion):
                 source=self,
             )
 
+    # --- as the future that its task waits for ---------------------------------------------
 
-cdef inline PyObject *give(object result):
-    """Return a reference of the caller's own."""
-    Py_INCREF(result)
-    return <PyObject *>result
+    @property
+    def _asyncio_future_blocking(self):
+        """As of futures; None as long as this is a coroutine that nobody awaits."""
+        return self.blocking if self.state == STARTED else None
+
+    @_asyncio_future_blocking.setter
+    def _asyncio_future_blocking(self, bint blocking):
+        self.blocking = blocking
+
+    def get_loop(self):
+        """Return the loop whose tasks may await it."""
+        return None if self.session is None else self.session._loop
+
+    def add_done_callback(self, callback, *, context=None):
+        """Have the loop call the task's callback once the request is done."""
+        if self.callback is not None or self.session is None:
+            raise RuntimeError("coroutine is being awaited already")
+        self.callback = callback
+        self.context = copy_context() if context is None else context
+        if self.request is None or self.request.done:
+            self.session.wake(self)
+
+    def cancel(self, msg=None):
+        """Have the task go on with a `CancelledError`; return whether it will."""
+        if self.was_cancelled or self.request is None or self.request.done:
+            return False
+        self.was_cancelled = True
+        self.message = msg
+        if self.callback is not None:
+            self.session.wake(self)
+        return True
+
+    def result(self):
+        """Return None, or raise `CancelledError`: the task asks as it goes on."""
+        if self.was_cancelled:
+            raise CancelledError() if self.message is None else CancelledError(self.message)
+
+    cdef int completed(self, FirstAttempt request) except -1:
+        """Wake the task."""
+        if self.callback is not None and not self.was_cancelled:
+            self.session.wake(self)
+        return 0
 
 
 cdef PySendResult send(PyObject *waiting, PyObject *argument, PyObject **out) noexcept:
     try:
-        return (<Waiting>waiting).go(<object>argument, out)
+        return (<Waiting>waiting).go(out)
     except BaseException as exc:
         return failed(exc)
 

@@ -43,6 +43,8 @@ cdef Member m_express
 cdef int look_up() except -1:
     global default_profile, execution_class, generator_class, make_shape
     global message_class, not_set, prepared_class, profile_class
+    if execution_class is not None:
+        return 0
     from cql_driver.cluster.making import shape_of
     from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET, ExecutionProfile
     from cql_driver.core.engine import Engine
@@ -122,8 +124,7 @@ cdef class RequestMaker:
     ):
         """Return the execution of the statement: have the loop `start` it."""
         cdef FirstAttempt request
-        if execution_class is None:
-            look_up()
+        look_up()
         if (
             timeout is not_set
             and trace is False
