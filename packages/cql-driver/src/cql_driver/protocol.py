@@ -27,8 +27,6 @@ server answers in `cql_protocol.errors`; those people know by this page are here
 
 from __future__ import annotations
 
-from functools import cache
-
 from cql_driver.handlers import ProtocolHandler
 from cql_protocol.errors import (
     AlreadyExists,
@@ -60,7 +58,6 @@ if TYPE_CHECKING:
     from cql_driver.cluster.pages import PageDecoder
     from cql_driver.core.execution import Execution
     from cql_protocol.rows import RowDecoder
-    from cql_protocol.types import CqlType
 
 __all__ = [
     "RESULT_KIND_PREPARED",
@@ -163,6 +160,8 @@ class LazyProtocolHandler(ProtocolHandler):
             return None
         _, names, decoder = page_decoder.shape(columns)
         factory = execution.options.row_factory
+        if hasattr(factory, "of_page"):
+            return factory.of_page(page_decoder, execution)
         if _is_own(factory):
             return LazyRows(page, decoder, names, factory)
         return factory(names, LazyRows(page, decoder, names, None))
@@ -189,7 +188,7 @@ class NumpyProtocolHandler(ProtocolHandler):
     @classmethod
     def check_supported(cls) -> None:
         """Raise `UnsupportedOperation` where numpy cannot be imported."""
-        _numpy()
+        _check_numpy()
 
     @classmethod
     def decode_page(cls, page_decoder: PageDecoder, execution: Execution) -> Any:
@@ -197,82 +196,23 @@ class NumpyProtocolHandler(ProtocolHandler):
         page, columns = execution.outcome, page_decoder.columns_of(execution)
         if columns is None or not isinstance(page, RawRows):
             return None
+        from cql_driver.columnar.arrays import page_arrays
+
         _, names, decoder = page_decoder.shape(columns)
-        cells = _cells(page, len(names))
-        arrays: dict[str, Any] = {}
-        types = _types()
-        for at, (name, column) in enumerate(zip(names, decoder.columns, strict=True)):
-            typed = types.get(column)
-            if typed is None:
-                arrays[name] = _object_array(cells[at], decoder.readers[at], name)
-            else:
-                arrays[name] = _masked_array(cells[at], typed, name)
+        arrays = page_arrays(page, names, decoder, raw=True)
         factory = execution.options.row_factory
         return arrays if _is_own(factory) else factory(names, arrays)
 
 
-@cache
-def _types() -> dict[CqlType, str]:
-    """Return what an array of a type's values is made of."""
-    from cql_protocol.types import BIGINT, COUNTER, DOUBLE, FLOAT, INT, SMALLINT, TINYINT
-
-    return {
-        TINYINT: ">i1",
-        SMALLINT: ">i2",
-        INT: ">i4",
-        BIGINT: ">i8",
-        COUNTER: ">i8",
-        FLOAT: ">f4",
-        DOUBLE: ">f8",
-    }
-
-
 def _is_own(factory: Any) -> bool:
     """Say whether a row factory is one of this driver, which makes rows of tuples."""
-    return getattr(factory, "__module__", None) == _OWN_FACTORIES
+    return getattr(factory, "__module__", None) == _OWN_FACTORIES or hasattr(factory, "of_page")
 
 
-def _numpy() -> Any:
+def _check_numpy() -> None:
     try:
-        import numpy  # type: ignore[import-not-found, unused-ignore]
+        import numpy  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
     except ImportError as exc:
         raise UnsupportedOperation(
             f"NumpyProtocolHandler needs numpy, which cannot be imported ({exc}): install it"
         ) from exc
-    return numpy
-
-
-def _whole(cell: bytes) -> bytes:
-    return cell
-
-
-def _cells(page: RawRows, width: int) -> list[tuple[Any, ...]]:
-    """Return for each column its cells as bytes, or None for null."""
-    rows, end = decode_rows((_whole,) * width, page.body, page.offset, page.row_count)
-    if end != len(page.body):
-        raise DecodeError(f"{len(page.body) - end} bytes follow the last of {len(rows)} rows")
-    return list(zip(*rows, strict=True)) if rows else [()] * width
-
-
-def _masked_array(cells: Sequence[bytes | None], typed: str, name: str) -> Any:
-    numpy = _numpy()
-    dtype = numpy.dtype(typed)
-    zero = bytes(dtype.itemsize)
-    mask = numpy.zeros(len(cells), dtype=bool)
-    content = b"".join(cell or zero for cell in cells)
-    if not all(cells):  # a cell of no bytes is what Cassandra once allowed as "empty"
-        mask[:] = [not cell for cell in cells]
-    if len(content) != len(cells) * len(zero) or any(len(c or zero) != len(zero) for c in cells):
-        raise DecodeError(f"column {name!r}: a cell is not of {len(zero)} bytes")
-    values = numpy.frombuffer(bytearray(content), dtype=dtype)
-    return numpy.ma.array(values, mask=mask)
-
-
-def _object_array(cells: Sequence[bytes | None], read: Callable[..., Any], name: str) -> Any:
-    array = _numpy().empty(len(cells), dtype=object)
-    try:
-        for at, cell in enumerate(cells):
-            array[at] = None if cell is None else read(cell)
-    except DecodeError as error:
-        raise DecodeError(f"row {at}, column {name!r}: {error}") from None
-    return array

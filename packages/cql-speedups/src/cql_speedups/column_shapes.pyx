@@ -84,6 +84,8 @@ cdef Shape *new_shape(int kind, str name, bytes form, int64_t children=0) except
 cdef Shape *shape_of(object cql_type, str name, str form) except NULL:
     """Return the shape of a column of this type; `form` says for whom, see `Columns`."""
     cdef Shape *shape
+    if cql_type is None:
+        return new_shape(KIND_SKIPPED, name, b"n")
     while isinstance(cql_type, (FrozenType, ReversedType)):
         cql_type = cql_type.inner
     if isinstance(cql_type, types.VectorType):
@@ -104,7 +106,8 @@ cdef Shape *shape_of(object cql_type, str name, str form) except NULL:
         shape = new_shape(KIND_BYTES, name, b"z")
         shape.takes_empty = isinstance(cql_type, BytesType)
         return shape
-    shape = new_shape(known[0], name, known[2])
+    kind = KIND_FIXED if form == "raw" and known[1] else known[0]
+    shape = new_shape(kind, name, known[2])
     shape.width = known[1]
     shape.takes_empty = cql_type in WITH_EMPTY
     if cql_type in UUIDS and form == "arrow":
@@ -165,19 +168,6 @@ cdef Shape *parts_shape(str name) except NULL:
     return shape
 
 
-cdef Shape *numbers_shape(object cql_type, str name) except NULL:
-    """Return the shape that keeps numbers as they are on the wire, and skips all else."""
-    cdef Shape *shape
-    while isinstance(cql_type, (FrozenType, ReversedType)):
-        cql_type = cql_type.inner
-    known = SIMPLE.get(cql_type)
-    if known is None or known[2] not in (b"c", b"s", b"i", b"l", b"f", b"g"):
-        return new_shape(KIND_SKIPPED, name, b"n")
-    shape = new_shape(KIND_FIXED, name, b"z")
-    shape.width = known[1]
-    return shape
-
-
 cdef Shape *shape_of_columns(tuple columns, tuple names, str form) except NULL:
     """Return the shape of a record batch; `form` says for whom, see `cql_speedups.columns`."""
     cdef Shape *shape = new_shape(KIND_STRUCT, "", b"+s", len(columns))
@@ -185,10 +175,7 @@ cdef Shape *shape_of_columns(tuple columns, tuple names, str form) except NULL:
     shape.nullable = False
     try:
         for at in range(len(columns)):
-            if form == "numbers":
-                shape.children[at] = numbers_shape(columns[at], names[at])
-            else:
-                shape.children[at] = shape_of(columns[at], names[at], form)
+            shape.children[at] = shape_of(columns[at], names[at], form)
     except BaseException:
         shape_drop(shape)
         raise

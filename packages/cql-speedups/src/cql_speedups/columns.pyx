@@ -70,11 +70,11 @@ cdef enum:
 
 @cython.final
 cdef class Columns:
-    """Reads pages of one shape. `types` and `names` are those of the columns.
+    """Reads pages of one shape: `columns` are the types, of which None is left out, with `names`.
 
-    `form` is who the columns are for: ``"arrow"``; ``"parts"``, where durations are structs of
-    months, days and nanoseconds, and UUIDs have no type of their own; ``"numbers"``, where
-    numbers keep the order of their bytes and all else is left out, for `PageColumns.column`.
+    `form` is who they are for: ``"arrow"``; ``"parts"``, where durations are structs of months,
+    days and nanoseconds, and UUIDs have no type of their own; ``"raw"``, where numbers keep the
+    order of their bytes. What is left out, and what is raw, is for `PageColumns.column` alone.
     """
 
     cdef Shape *shape

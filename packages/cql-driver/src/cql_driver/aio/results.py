@@ -13,6 +13,7 @@ from cql_protocol.messages import RawRows
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from cql_driver.columnar.collectors import Collector
     from cql_driver.query import QueryTrace
 
 __all__ = ["AsyncResultSet"]
@@ -71,6 +72,12 @@ class AsyncResultSet(PageView):
                 await send(rows)
         """
         return _Pages(self)
+
+    async def _collected(self, collector: Collector) -> Any:
+        while self._collect_page(collector):
+            await self._fetch()
+            self._left = iter(())  # no row comes twice
+        return collector.result()
 
     # --- rows ------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from cql_protocol.values.sentinels import UNSET
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from cql_driver.columnar.factory import arrow_factory
     from cql_driver.encoder import Encoder
     from cql_driver.errors import TraceUnavailable
     from cql_driver.query.batch import BatchStatement
@@ -46,6 +47,7 @@ else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
+            "cql_driver.columnar.factory": "arrow_factory",
             "cql_driver.encoder": "Encoder",
             "cql_driver.errors": "TraceUnavailable",
             "cql_driver.query.batch": "BatchStatement",
@@ -90,6 +92,7 @@ __all__ = [
     "TraceEvent",
     "TraceUnavailable",
     "ValueSequence",
+    "arrow_factory",
     "bind_params",
     "dataclass_factory",
     "dict_factory",

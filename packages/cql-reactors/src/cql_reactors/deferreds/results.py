@@ -14,6 +14,7 @@ from cql_reactors.deferreds.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from cql_driver.columnar.collectors import Collector
     from cql_driver.query import QueryTrace
     from cql_reactors.deferreds.session import TwistedSession
 
@@ -98,6 +99,15 @@ class TwistedResultSet(PageView):
         while self.has_more_pages:
             await self._fetch_next_page()
             yield self.current_rows
+
+    def _collected(self, collector: Collector) -> Deferred[Any]:
+        self._session.check_loop()
+        return ensureDeferred(self._collect(collector))
+
+    async def _collect(self, collector: Collector) -> Any:
+        while self._collect_page(collector):
+            await self._fetch()
+        return collector.result()
 
     # --- rows ------------------------------------------------------------------------------------
 
