@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cql_driver.errors import InvalidArgument
-from cql_protocol.messages import RawRows
+from cql_protocol import messages
 
 TYPE_CHECKING = False
 
@@ -24,8 +24,6 @@ class ColumnarResult:
     into columns as soon as it is there. It is to be called before iterating over rows: those of
     pages that are gone cannot be had again.
     """
-
-    __slots__ = ()
 
     if TYPE_CHECKING:
         # What `PageView` has.
@@ -117,7 +115,7 @@ class ColumnarResult:
         if more and self._next is None and session.prefetch_pages:
             self._next = session.start_next_page(execution)
         page, columns = execution.outcome, session.columns_of(execution)
-        if columns is not None and isinstance(page, RawRows):
+        if columns is not None and isinstance(page, messages.RawRows):
             if page.metadata.new_metadata_id is not None:
                 session._follow_metadata(execution, page.metadata)
             _, names, decoder = session._decoder.shape(columns)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["page_arrays"]
 
-_NUMBERS = {
+_NUMBERS: dict[Any, str] = {
     types.TINYINT: "i1",
     types.SMALLINT: "i2",
     types.INT: "i4",
@@ -34,7 +34,7 @@ _NUMBERS = {
     types.DOUBLE: "f8",
 }
 # On the wire; in the machine's order; as what it is.
-_OTHERS = {
+_OTHERS: dict[Any, tuple[str, str, str]] = {
     types.BOOLEAN: ("?", "?", "?"),
     types.DATE: (">u4", "i4", "M8[D]"),
     types.TIME: (">i8", "i8", "m8[ns]"),
@@ -90,7 +90,8 @@ def _raw_kind(cql_type: CqlType) -> _Kind | None:
 
 
 def _kind(cql_type: CqlType) -> _Kind | None:
-    whole, shape = cql_type, ()
+    whole = cql_type
+    shape: tuple[int, ...] = ()
     while True:
         if isinstance(cql_type, (types.FrozenType, types.ReversedType)):
             cql_type = cql_type.inner
@@ -197,11 +198,7 @@ def _from_cells(cells: Sequence[bytes | None], kind: _Kind, name: str, raw: bool
         values = values.astype("i8") - _DATE_OFFSET
     elif not raw:
         values = values.astype(kind.native)
-    if (
-        kind.dtype == "m8[ns]"
-        and len(values)
-        and not 0 <= values.min() <= values.max() < _NS_PER_DAY
-    ):
+    if kind.dtype == "m8[ns]" and ((values < 0) | (values >= _NS_PER_DAY)).any():
         raise DecodeError(f"column {name!r}: a number of nanoseconds is no time of a day")
     # A cell of no bytes is what Cassandra once allowed as "empty".
     mask = None if all(cells) else numpy.array([not cell for cell in cells], dtype=bool)

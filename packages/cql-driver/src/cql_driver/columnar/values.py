@@ -78,7 +78,7 @@ def make_array(pyarrow: Any, cql_type: CqlType, values: Sequence[Any], form: str
 
 
 def _flattened(pyarrow: Any, values: Sequence[Any]) -> tuple[Any, list[Any]]:
-    """Return where each list begins, of which null stands for one that is null, and all elements."""
+    """Return where each list begins, or null for one that is null; and all elements."""
     offsets: list[int | None] = []
     flat: list[Any] = []
     for value in values:
