@@ -5,6 +5,7 @@ requests            requests/s, CPU per request and latencies, side by side with
 asyncio             CPU per request of asyncio drivers, on asyncio and uvloop
 start               CPU time of the import, side by side with other drivers
 memory              what clusters leave behind
+scan                a scan of a large table on a real node, in one process and in two
 schema              wall and CPU time of connecting to a large schema, beside other drivers
 
 ``python -m benchmarks WHAT --help`` tells the options.
@@ -23,7 +24,9 @@ COMMANDS = {
     "asyncio": "asyncio_costs",
     "start": "cold_start",
     "memory": "memory",
+    "scan": "scan",
     "schema": "schema_cost",
+    "speed": "speed.command",
 }
 
 

@@ -68,6 +68,19 @@ class Session:
             "select": Work(self.execute, select, _key, self._check_row, self.concurrent),
         }
 
+    async def pages(self, kind: str) -> Work:
+        """Return the work that reads pages as rows of a kind: tuples, named (tuples) or dicts."""
+        prepared = await self.prepare(schema.SELECT_PAGE)
+
+        def check(result: Any) -> None:
+            assert len(self.rows_of(result, kind)) == schema.PAGE_ROWS
+
+        return Work(self.execute, prepared, lambda _: (0,), check, None)
+
+    def rows_of(self, result: Any, kind: str) -> list[Any]:
+        """Return the rows of a result, of this kind."""
+        raise NotImplementedError(f"rows as {kind} are not measured with this driver")
+
     def _check_row(self, result: Any) -> None:
         assert self.name_of(result)
 
@@ -120,12 +133,41 @@ class AcsyllaSession(Session):
     def name_of(self, result: Any) -> object:
         return result.first().as_tuple()[1]
 
+    def rows_of(self, result: Any, kind: str) -> list[Any]:
+        if kind == "tuples":
+            return [row.as_tuple() for row in result]
+        if kind == "named":
+            return [row.as_named_tuple() for row in result]
+        return [row.as_dict() for row in result]
+
 
 class ScyllapySession(Session):
     """scyllapy, whose rows are dicts."""
 
     def name_of(self, result: Any) -> object:
         return result.first()["name"]
+
+    def rows_of(self, result: Any, kind: str) -> list[Any]:
+        if kind != "dicts":
+            raise NotImplementedError("its rows are dicts")
+        rows: list[Any] = result.all()
+        return rows
+
+
+class RustSession(Session):
+    """scylladb-rs-driver, whose rows are dicts."""
+
+    async def close(self) -> None:
+        """Do nothing: its session ends with the process."""
+
+    def name_of(self, result: Any) -> object:
+        (row,) = result.iter_current_page()
+        return row["name"]
+
+    def rows_of(self, result: Any, kind: str) -> list[Any]:
+        if kind != "dicts":
+            raise NotImplementedError("its rows are dicts")
+        return list(result.iter_current_page())
 
 
 def _resolve(future: asyncio.Future[Any], rows: Any, error: BaseException | None) -> None:
@@ -160,7 +202,15 @@ async def open_session(root: str, options: dict[str, Any]) -> Session:
         session = scyllapy.Scylla([f"{host}:{port}" for host in contact_points])
         await session.startup()
         return ScyllapySession(session, session)
-    given: dict[str, Any] = {"port": port, "protocol_version": 4, "compression": False}
+    if root == "scylla":
+        builder = importlib.import_module("scylla.session_builder").SessionBuilder()
+        session = await builder.contact_points([(host, port) for host in contact_points]).connect()
+        return RustSession(session, session)
+    given: dict[str, Any] = {
+        "port": port,
+        "protocol_version": options.get("protocol", 4),
+        "compression": options.get("compression") or False,
+    }
     if root == "cql_driver":
         aio = importlib.import_module("cql_driver.aio")
         cluster = aio.AsyncCluster(contact_points, **given)

@@ -23,7 +23,13 @@ from typing import Any
 
 from asyncio_sessions import PATTERNS, Session, Work, open_session
 
-DISTRIBUTIONS = {"cql_driver": "cql-driver", "acsylla": "acsylla", "scyllapy": "scyllapy"}
+DISTRIBUTIONS = {
+    "cql_driver": "cql-driver",
+    "acsylla": "acsylla",
+    "scyllapy": "scyllapy",
+    "scylla": "scylladb-rs-driver",
+}
+PAGES = ("tuples", "named", "dicts")
 
 
 class Bench:
@@ -53,7 +59,10 @@ class Bench:
     async def run(self, order: dict[str, Any]) -> dict[str, Any]:
         """Run a pattern, again and again until it took long enough, and return the figures."""
         pattern = PATTERNS[order["pattern"]]
-        work = self.works[order["workload"]]
+        workload = order["workload"]
+        if workload in PAGES and workload not in self.works:
+            self.works[workload] = await self.session.pages(workload)
+        work = self.works[workload]
         done, latencies = 0, []
         cpu, begin = _cpu(), perf_counter()
         while True:

@@ -43,6 +43,8 @@ SYSTEM_TABLES = {
     "native_address inet; native_port int; preferred_ip inet; preferred_port int; rack text; "
     "release_version text; schema_version uuid; tokens set<text>",
     **{f"system_schema.{name}": columns for name, columns in SCHEMA_TABLES.items()},
+    "system_schema.scylla_keyspaces": "keyspace_name text; initial_tablets int; "
+    "storage_options map<text, text>; storage_type text",
     "null_server.counters": "answered bigint; cpu_us bigint",
 }
 
@@ -196,6 +198,8 @@ def _markers(text: str) -> tuple[str, Sequence[str]]:
 def _user_rows(table: str) -> list[Row]:
     if table == "items":
         return [dict(zip(schema.TABLES["items"], schema.item(1), strict=True))]
+    if table == "vectors":
+        return [{"id": number, "embedding": floats} for number, floats in schema.vectors()]
     return [dict(zip(schema.PAGE_COLUMNS, row, strict=True)) for row in schema.page()]
 
 

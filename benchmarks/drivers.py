@@ -21,8 +21,8 @@ OURS = "cql-driver"
 PEERS = ("scylla-driver", "cassandra-driver")
 ASYNCIO_PEERS = ("scylla-driver", "acsylla==1.2.0", "scyllapy==1.3.3")
 BASELINE = PEERS[0]
-_ROOTS = {"acsylla": "acsylla", "scyllapy": "scyllapy"}
-_BESIDE = ("lz4", "uvloop")
+_ROOTS = {"acsylla": "acsylla", "scyllapy": "scyllapy", "scylladb-rs-driver": "scylla"}
+_BESIDE = ("lz4", "uvloop", "numpy")
 """What is installed beside each of the others."""
 IMPLEMENTATIONS = ("python", "cython")
 WORKER = Path(__file__).with_name("worker.py")

@@ -14,6 +14,8 @@ from typing import Any
 
 KEYSPACE = "bench"
 PAGE_ROWS = 5000
+VECTOR_ROWS = 500
+DIMENSION = 768
 ITEM_COUNT = 1000
 """A real node holds items 0 to ITEM_COUNT - 1; the null server has them all."""
 
@@ -32,10 +34,14 @@ TABLES: dict[str, dict[str, str]] = {
         "counts": "map<text, int>",
         "data": "blob",
     },
+    "vectors": {"part": "int", "id": "int", "embedding": f"vector<float, {DIMENSION}>"},
 }
 """The columns of each table and their types."""
 
-KEYS = {"items": ("id",), "pages": ("part", "id")}
+FILLED = ("items", "pages")
+"""The tables that a real node has."""
+
+KEYS = {"items": ("id",), "pages": ("part", "id"), "vectors": ("part", "id")}
 """Partition key and clustering columns of each table: the first one is the partition key."""
 
 PAGE_COLUMNS = [name for name in TABLES["pages"] if name != "part"]
@@ -43,6 +49,7 @@ PAGE_COLUMNS = [name for name in TABLES["pages"] if name != "part"]
 INSERT_ITEM = f"INSERT INTO {KEYSPACE}.items (id, name) VALUES (?, ?)"
 SELECT_ITEM = f"SELECT id, name FROM {KEYSPACE}.items WHERE id = ?"
 SELECT_PAGE = f"SELECT {', '.join(PAGE_COLUMNS)} FROM {KEYSPACE}.pages WHERE part = ?"
+SELECT_VECTORS = f"SELECT id, embedding FROM {KEYSPACE}.vectors WHERE part = ?"
 INSERT_PAGE = (
     f"INSERT INTO {KEYSPACE}.pages ({', '.join(TABLES['pages'])}) "
     f"VALUES ({', '.join('?' * len(TABLES['pages']))})"
@@ -55,8 +62,8 @@ def definitions(replicas: int = 1) -> Iterator[str]:
         f"CREATE KEYSPACE IF NOT EXISTS {KEYSPACE} WITH replication = "
         f"{{'class': 'SimpleStrategy', 'replication_factor': {replicas}}}"
     )
-    for table, columns in TABLES.items():
-        parts = ", ".join(f"{name} {cql_type}" for name, cql_type in columns.items())
+    for table in FILLED:
+        parts = ", ".join(f"{name} {cql_type}" for name, cql_type in TABLES[table].items())
         keys = ", ".join(KEYS[table])
         yield f"CREATE TABLE IF NOT EXISTS {KEYSPACE}.{table} ({parts}, PRIMARY KEY ({keys}))"
 
@@ -83,3 +90,11 @@ def page() -> Iterator[tuple[Any, ...]]:
             {"a": 1, "b": index, "c": 3},
             rng.randbytes(16),
         )
+
+
+def vectors() -> Iterator[tuple[int, list[float]]]:
+    """Yield the rows of one page of ``vectors``, the same ones in each run."""
+    rng = random.Random(8)
+    for index in range(VECTOR_ROWS):
+        # Of so few bits that a float of 32 bits holds them all.
+        yield index, [rng.getrandbits(20) / 1024 for _ in range(DIMENSION)]

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+import page_work
 import patterns
 import schema
 from patterns import PATTERNS, Work
@@ -34,6 +35,7 @@ class Bench:
     """A connected session of one driver."""
 
     def __init__(self, root: str, options: dict[str, Any]) -> None:
+        self.root = root
         self.cluster_module = importlib.import_module(f"{root}.cluster")
         self.concurrent = importlib.import_module(f"{root}.concurrent")
         self.cluster = self.cluster_module.Cluster(
@@ -65,6 +67,18 @@ class Bench:
     ) -> Work:
         return Work(self.session, prepared, values, check, check_rows, self.concurrent)
 
+    def _workload(self, name: str) -> Work:
+        """Return a workload; those that read pages are made when they are first asked for."""
+        if name in page_work.KINDS or name not in self.workloads:
+            page_work.set_up(self.root, self.session, name)
+        elif name == "select":
+            page_work.set_up(self.root, self.session, "named")
+        if name not in self.workloads:
+            prepared = self.session.prepare(page_work.statement_of(name))
+            check = page_work.checks(self.root)[name]
+            self.workloads[name] = self._work(prepared, lambda _: (0,), check, check)
+        return self.workloads[name]
+
     def _fill(self) -> None:
         """Make the tables and the rows that the workloads read."""
         for definition in schema.definitions():
@@ -92,7 +106,7 @@ class Bench:
     def run(self, order: dict[str, Any]) -> dict[str, Any]:
         """Run a pattern, again and again until it took long enough, and return the figures."""
         pattern = PATTERNS[order["pattern"]]
-        work = self.workloads[order["workload"]]
+        work = self._workload(order["workload"])
         done, latencies = 0, []
         cpu, begin = _cpu(), perf_counter()
         while True:

@@ -1,0 +1,86 @@
+"""The speeds of everything, driver beside driver, and the limits that ours must keep::
+
+    python -m benchmarks speed --rounds 1              # a quick look
+    python -m benchmarks speed --lines 1,4,5 --check   # fails where a limit is missed
+    python -m benchmarks speed --write                 # docs/performance.md and its pictures
+
+Every figure is CPU time of the client's process (user and system, all threads) for a request or
+a row. The lines are those of docs/performance.md. Compare figures of one run only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+
+from benchmarks.drivers import BenchError
+from benchmarks.servers import Server
+from benchmarks.speed.cells import Cell
+from benchmarks.speed.lines import cells
+from benchmarks.speed.measure import Crew, measure
+from benchmarks.speed.report import missed, show
+
+LINES = (1, 2, 3, 4, 5, 6, 8, 10)
+ROUNDS = 15
+
+
+def lines_of(text: str) -> set[int]:
+    """Return the lines that ``1,4,5`` names."""
+    try:
+        wanted = {int(each) for each in text.split(",")}
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a list of numbers") from None
+    if unknown := wanted - set(LINES):
+        raise argparse.ArgumentTypeError(f"there is no line {min(unknown)} here")
+    return wanted
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks speed",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = made.add_argument
+    add("--lines", type=lines_of, metavar="N,N", help=f"default: {','.join(map(str, LINES))}")
+    add("--cells", metavar="NAME,NAME", help="only these of their cells (see --list)")
+    add("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
+    add("--without", metavar="LABEL,LABEL", help="leave these contenders out")
+    add("--list", action="store_true", help="only tell which cells there are")
+    add("--check", action="store_true", help="end with status 1 where a limit is missed")
+    return made
+
+
+def chosen(options: argparse.Namespace) -> list[Cell]:
+    """Return the cells that the options ask for."""
+    found = cells(options.lines)
+    if options.cells:
+        names = set(options.cells.split(","))
+        found = [cell for cell in found if cell.name in names]
+    without = set((options.without or "").split(","))
+    for cell in found:
+        cell.contenders = [each for each in cell.contenders if each.label not in without]
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print; return the exit status."""
+    options = parser().parse_args(arguments)
+    found = chosen(options)
+    if options.list:
+        print(*(f"{cell.line:>2} {cell.name:<24} {cell.title}" for cell in found), sep="\n")
+        return 0
+    with ExitStack() as stack:
+        crew = Crew(stack, stack.enter_context(Server("null")))
+        for cell in found:
+            try:
+                measure(crew, cell, options.rounds)
+            except BenchError as error:
+                print(f"error: {error}", file=sys.stderr)
+                return 1
+            print(show(cell) + "\n", flush=True)
+    over = missed(found)
+    print(*over, sep="\n", file=sys.stderr)
+    return 1 if over and options.check else 0
