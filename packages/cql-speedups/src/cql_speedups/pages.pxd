@@ -8,5 +8,8 @@ cdef class Page:
     cdef public bint _all
     cdef public bint _fetching
     cdef public bint _started
+    cpdef _decode_page(self)
+    cdef object plain_rows(self)
+    cdef int learn(self, object rows) except -1
 
 cdef Page new_page(object cls, object session, object execution)

@@ -1,6 +1,13 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """What a result holds; the twin of cql_driver.cluster.page."""
 
+from cql_speedups.attempts cimport FirstAttempt
+from cql_speedups.frames cimport Description
+from cql_speedups.members cimport Member, find_member, read_member
+from cql_speedups.plans cimport Plan, Reading
+
+from cql_protocol.messages import RawRows
+
 cdef extern from *:
     """
     static inline PyObject *new_object(PyObject *cls, PyObject *no_arguments) {
@@ -12,10 +19,110 @@ cdef extern from *:
 __all__ = ["Page", "page_of"]
 
 cdef tuple nothing = ()
+cdef object rows_class = RawRows
+
+# What `cql_driver` has, which is being imported while this is: looked up by the first page.
+cdef object plain_handler = None
+cdef object named_tuples = None
+
+# What is read of objects for every page.
+cdef Member m_metadata, m_row_count, m_body, m_offset, m_row_factory
+find_member(RawRows, "metadata", &m_metadata)
+find_member(RawRows, "row_count", &m_row_count)
+find_member(RawRows, "body", &m_body)
+find_member(RawRows, "offset", &m_offset)
+
+
+cdef int look_up() except -1:
+    global named_tuples, plain_handler
+    from cql_driver.core.settings import RequestOptions
+    from cql_driver.handlers import ProtocolHandler
+    from cql_driver.query.rows import named_tuple_factory
+
+    find_member(RequestOptions, "row_factory", &m_row_factory)
+    named_tuples, plain_handler = named_tuple_factory, ProtocolHandler
+    return 0
 
 
 cdef class Page:
     """The fields of results; `page_of` makes one, for every request one."""
+
+    cpdef _decode_page(self):
+        """Decode the page at hand, and keep its rows."""
+        cdef object rows = self.plain_rows()
+        if rows is None:
+            rows = self._decode_any()
+            self.learn(rows)
+        self._rows = rows
+        return rows
+
+    def one(self):
+        """Return the first row of the current page, or None."""
+        cdef object rows = self._rows
+        if rows is None:
+            rows = self._decode_page()
+        if type(rows) is list:
+            return (<list>rows)[0] if rows else None
+        return next(iter(rows), None)
+
+    cdef object plain_rows(self):
+        """Return the rows of a page like the one before of the same statement, else None."""
+        cdef FirstAttempt request
+        cdef Reading reading
+        cdef object outcome
+        if not isinstance(self._execution, FirstAttempt):
+            return None
+        request = <FirstAttempt>self._execution
+        outcome = request.outcome
+        if request.plan is None or type(outcome) is not rows_class:
+            return None
+        reading = request.plan.reading
+        if (
+            reading is None
+            or reading.metadata is not read_member(outcome, &m_metadata)
+            or reading.decoder is not self._session._decoder
+            or self._session.client_protocol_handler is not plain_handler
+        ):
+            return None
+        return reading.read(
+            read_member(outcome, &m_body),
+            read_member(outcome, &m_offset),
+            read_member(outcome, &m_row_count),
+            reading.make,
+        )
+
+    cdef int learn(self, object rows) except -1:
+        """Keep what the next page of the statement can be read by."""
+        cdef FirstAttempt request
+        cdef Description description
+        cdef Reading reading
+        if plain_handler is None:
+            look_up()
+        if not isinstance(self._execution, FirstAttempt):
+            return 0
+        request = <FirstAttempt>self._execution
+        if (
+            request.plan is None
+            or (description := request.plan.description) is None
+            or type(request.outcome) is not rows_class
+            or request.outcome.metadata is not description.metadata
+            or self._session.client_protocol_handler is not plain_handler
+            or read_member(request.options, &m_row_factory) is not named_tuples
+        ):
+            return 0
+        decoder = self._session._decoder
+        plain = decoder._plain.get(id(description.metadata))
+        if plain is None and description.metadata.columns is None:
+            plain = decoder._plain.get(id(request.result_columns))
+        if plain is not None:
+            _, decode, make = plain
+            compiled = decode.__self__._compiled
+            if compiled is not None:
+                reading = Reading.__new__(Reading)
+                reading.metadata, reading.decoder = description.metadata, decoder
+                reading.read, reading.make = compiled.read, make
+                request.plan.reading = reading
+        return 0
 
 
 def page_of(cls, session, execution):

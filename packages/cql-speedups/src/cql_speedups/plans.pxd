@@ -3,6 +3,13 @@ from libc.stdint cimport int64_t
 from cql_speedups.encoding cimport RowEncoder
 from cql_speedups.frames cimport Description
 
+cdef class Reading:
+    # What pages of one description are read by.
+    cdef object metadata
+    cdef object decoder
+    cdef object read
+    cdef object make
+
 cdef class Plan:
     # What requests of one shape have alike; see `cql_driver.query.messages.Shape`.
     cdef object shape
@@ -16,6 +23,7 @@ cdef class Plan:
     cdef int kind
     cdef int version
     cdef Description description
+    cdef Reading reading
     cdef bytes frame(self, object values, object timestamp, bint allow_unset)
     cdef list cells(self, bytes frame)
     cdef bint hash_key(self, bytes frame, int64_t *token) except -1

@@ -21,6 +21,10 @@ cdef enum:
     LONGEST_PART = 65535
 
 
+cdef class Reading:
+    """What pages of one description are read by."""
+
+
 @cython.final
 cdef class Plan:
     """What requests of one shape have alike; see `cql_driver.query.messages.Shape`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cql_driver.handlers import ProtocolHandler
 from cql_protocol._accel import compiled
 
 TYPE_CHECKING = False
@@ -46,6 +47,31 @@ class Page:
     """Whether `_rows` has those of all pages."""
     _fetching: bool
     _started: bool
+
+    if TYPE_CHECKING:
+
+        def _decode_any(self) -> Any:
+            """Return the rows of the page at hand, whatever they are."""
+
+    def _decode_page(self) -> Any:
+        """Decode the page at hand, and keep its rows."""
+        session, execution = self._session, self._execution
+        rows = None
+        if session.client_protocol_handler is ProtocolHandler:
+            rows = session._decoder.plain_rows(execution)
+        if rows is None:
+            rows = self._decode_any()
+        self._rows = rows
+        return rows
+
+    def one(self) -> Any:
+        """Return the first row of the current page, or None."""
+        rows = self._rows
+        if rows is None:
+            rows = self._decode_page()
+        if rows.__class__ is list:
+            return rows[0] if rows else None
+        return next(iter(rows), None)
 
 
 _new = object.__new__

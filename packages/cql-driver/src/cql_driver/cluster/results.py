@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 
+from cql_driver.cluster.columns import ColumnarResult
 from cql_driver.cluster.page import Page
 from cql_driver.errors import InvalidArgument, QueryExhausted
-from cql_driver.handlers import ProtocolHandler
 from cql_protocol import messages
 from cql_protocol.errors import DriverException
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_driver.cluster.response import ResponseFuture
+    from cql_driver.columnar.collectors import Collector
     from cql_driver.core.execution import Execution
     from cql_driver.query import QueryTrace
 
@@ -28,7 +29,7 @@ class NotConditional(DriverException, RuntimeError):
     """`was_applied` of a statement that had no condition."""
 
 
-class PageView(Page):
+class PageView(Page, ColumnarResult):
     """The page of rows at hand: what the results of all APIs have in common."""
 
     def __repr__(self) -> str:
@@ -53,22 +54,14 @@ class PageView(Page):
             self._next = self._session.start_next_page(self._execution)
         return rows
 
-    def _decode_page(self) -> Any:
-        """Decode the page at hand, and keep its rows."""
-        session, execution = self._session, self._execution
-        if session.client_protocol_handler is ProtocolHandler:
-            rows = session._decoder.plain_rows(execution)
-            if rows is not None:
-                self._rows = rows
-                return rows
-        rows = session.decode_page(execution)
+    def _decode_any(self) -> Any:
+        rows = self._session.decode_page(self._execution)
         if rows.__class__ is not list:
             if rows is None:
-                rows = []
-            elif isinstance(rows, Mapping):
+                return []
+            if isinstance(rows, Mapping):
                 # All rows of the page in one, as the handler for numpy has it.
-                rows = [rows]
-        self._rows = rows
+                return [rows]
         return rows
 
     @property
@@ -96,15 +89,6 @@ class PageView(Page):
         """The types of the columns, of `cql_protocol.types`; None for a result without rows."""
         columns = self._session.columns_of(self._execution)
         return None if columns is None else [column.type for column in columns]
-
-    def one(self) -> Any:
-        """Return the first row of the current page, or None."""
-        rows = self._rows
-        if rows is None:
-            rows = self._decode_page()
-        if rows.__class__ is list:
-            return rows[0] if rows else None
-        return next(iter(rows), None)
 
     def __bool__(self) -> bool:
         """Say whether the current page has rows."""
@@ -192,6 +176,11 @@ class ResultSet(PageView):
             self._rows = initial_response
 
     # --- all pages -----------------------------------------------------------------------------
+
+    def _collected(self, collector: Collector) -> Any:
+        while self._collect_page(collector):
+            self.fetch_next_page()
+        return collector.result()
 
     def fetch_next_page(self) -> None:
         """Replace the current page by the next.
