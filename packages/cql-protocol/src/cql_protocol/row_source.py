@@ -6,7 +6,8 @@ for shapes that are met often, as making it takes about a millisecond. The text 
 numbers of columns alone, nothing that a server or a user wrote.
 
 For editors. A row that is not as most are (the last of a page whose last cells are null, text
-that is none) is left to `read_row`, which does it the long way and tells what is wrong.
+that is none, a moment that no datetime reaches) is left to `read_row`, which does it the long way
+and tells what is wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from struct import Struct
 from struct import error as StructError
 
 from cql_protocol.types.base import unpack_size
+from cql_protocol.types.temporal import TIMESTAMP, moment_parts
 from cql_protocol.types.texts import TEXT
+from cql_protocol.types.uuids import TIMEUUID, UUID, uuid_parts
 
 TYPE_CHECKING = False
 
@@ -23,7 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from cql_protocol.types.base import CqlType, Reader
+    from cql_protocol.types.base import CqlType, Reader, ReadOptions
+
+    # Number of the column, letter in the module `struct`, bytes, and what is to be done then.
+    _Fixed = tuple[int, str, int, tuple[str, ...]]
 
 __all__ = ["make_rows_reader"]
 
@@ -40,7 +46,7 @@ def read_rows(body, at, count, make):
         try:
 """
 _FOOT = """\
-        except (StructError, UnicodeDecodeError):
+        except (StructError, UnicodeDecodeError, OverflowError):
             row, at = read_row(body, start)
             rows.append({last})
         else:
@@ -65,6 +71,7 @@ _SIZE = """\
 def make_rows_reader(
     columns: Sequence[CqlType],
     readers: Sequence[Reader],
+    options: ReadOptions,
     named: bool,
     read_row: Callable[[bytes, int], tuple[tuple[Any, ...], int]],
 ) -> Callable[[bytes, int, int, Any], tuple[list[Any], int]] | None:
@@ -82,13 +89,12 @@ def make_rows_reader(
         "unpack_size": unpack_size,
     }
     lines = [_HEAD]
-    fixed: list[tuple[int, str, int]] = []
+    fixed: list[_Fixed] = []
     for at, column in enumerate(columns):
         known[f"r{at}"] = readers[at]
-        if column.struct_code:
-            fixed.append((at, column.struct_code, Struct(">" + column.struct_code).size))
-        elif column.fixed_size and column.fixed_size <= _MOST_BYTES:
-            fixed.append((at, f"{column.fixed_size}s", column.fixed_size))
+        found = _fixed(at, column, options, known)
+        if found is not None:
+            fixed.append(found)
         else:
             lines += _run(fixed, at, known)
             fixed = []
@@ -104,12 +110,28 @@ def make_rows_reader(
     return known["read_rows"]  # type: ignore[no-any-return]
 
 
-def _run(
-    fixed: list[tuple[int, str, int]], following: int | None, known: dict[str, Any]
-) -> list[str]:
+def _fixed(at: int, column: CqlType, options: ReadOptions, known: dict[str, Any]) -> _Fixed | None:
+    """Return how a column of few bytes is unpacked; None for any other."""
+    if column.struct_code:
+        return at, column.struct_code, Struct(">" + column.struct_code).size, ()
+    if column is TIMESTAMP:
+        known["epoch"], known["millisecond"] = moment_parts(options)
+        return at, "q", 8, (f"v{at} = epoch + millisecond * v{at}",)
+    if column in (UUID, TIMEUUID) and uuid_parts is not None:
+        known["new_uuid"], known["set_int"], known["set_safe"], known["safe"] = uuid_parts
+        known["int_of"] = int.from_bytes
+        made = f"u = new_uuid(); set_int(u, int_of(v{at}, 'big')); set_safe(u, safe); v{at} = u"
+        return at, "16s", 16, (made,)
+    size = column.fixed_size
+    if size and size <= _MOST_BYTES:
+        return at, f"{size}s", size, (f"v{at} = r{at}(v{at})",)
+    return None
+
+
+def _run(fixed: list[_Fixed], following: int | None, known: dict[str, Any]) -> list[str]:
     """Return the lines that read columns of fixed size, and the size of the cell behind them."""
-    names = [name for at, _, _ in fixed for name in (f"n{at}", f"v{at}")]
-    form = ">" + "".join(f"i{code}" for _, code, _ in fixed)
+    names = [name for at, _, _, _ in fixed for name in (f"n{at}", f"v{at}")]
+    form = ">" + "".join(f"i{code}" for _, code, _, _ in fixed)
     if following is not None:
         names.append(f"n{following}")
         form += "i"
@@ -122,13 +144,13 @@ def _run(
     if not fixed:
         return [*lines, f"{_INDENT}at += 4\n"]
     # Where a null, or a cell of another size, stands among them: one after the other.
-    odd = " or ".join(f"n{at} != {size}" for at, _, size in fixed)
+    odd = " or ".join(f"n{at} != {size}" for at, _, size, _ in fixed)
     lines.append(f"{_INDENT}if {odd}:\n")
-    for at, _, _ in fixed:
+    for at, _, _, _ in fixed:
         lines.append(_SIZE.format(at))
         lines.append(_CELL.format(indent=_INDENT + "    ", at=at, read=f"r{at}(body[at:end])"))
     if following is not None:
         lines.append(_SIZE.format(following))
     lines.append(f"{_INDENT}else:\n{_INDENT}    at += {packed.size}\n")
-    lines += [f"{_INDENT}    v{at} = r{at}(v{at})\n" for at, code, _ in fixed if code.endswith("s")]
+    lines += [f"{_INDENT}    {line}\n" for _, _, _, finish in fixed for line in finish]
     return lines

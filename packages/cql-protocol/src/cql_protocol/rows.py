@@ -118,7 +118,9 @@ class RowDecoder:
         if self._seen > OFTEN:
             from cql_protocol.row_source import make_rows_reader
 
-            reader = make_rows_reader(self.columns, self.readers, make is not None, self._read_row)
+            reader = make_rows_reader(
+                self.columns, self.readers, self.options, make is not None, self._read_row
+            )
             if make is None:
                 self._read = reader
             else:

@@ -20,6 +20,7 @@ from cql_protocol.types.base import (
     unpack_size,
     unpack_unsigned,
 )
+from cql_protocol.types.packed import PACKED_SIZES, list_reader, map_reader
 from cql_protocol.types.vectors import VectorType
 from cql_protocol.types.wrappers import FrozenType, ReversedType
 from cql_protocol.values.ordered_map import OrderedMapSerializedKey
@@ -40,7 +41,7 @@ __all__ = ["ListType", "MapType", "SetType", "in_order", "order_key"]
 _MAX_COUNT = 0x7FFFFFFF
 # Not '?': `struct` takes anything for a bool, a boolean does not.
 _NUMBER_CODES = frozenset("bhiqfd")
-_PACKED_SIZES = {code: Struct(">" + code).size for code in "?bhiqfd"}
+_KEPT_STRUCTS = 64
 # Iterable, but whoever gives one of these as a list or a set has made a mistake.
 _NO_SERIES = (str, bytes, bytearray, memoryview, Mapping)
 
@@ -115,7 +116,7 @@ class ListType(_SequenceType):
         pack = self._packers.get(count)
         if pack is None:
             pack = self._packers[count] = Struct(">i" + f"i{code}" * count).pack
-        arguments = [_PACKED_SIZES[code]] * (2 * count + 1)
+        arguments = [PACKED_SIZES[code]] * (2 * count + 1)
         arguments[0] = count
         arguments[2::2] = value
         try:
@@ -130,7 +131,8 @@ class ListType(_SequenceType):
         def read(cell: bytes) -> Any:
             return read_cells(cell) if cell else empty
 
-        return read
+        code = self.element.struct_code
+        return list_reader(code, read) if code else read
 
 
 class SetType(_SequenceType):
@@ -160,6 +162,9 @@ class SetType(_SequenceType):
 
     def _make_reader(self, options: ReadOptions) -> Reader:
         empty, read_cells = options.empty, cells_reader(self.name, self.element, options)
+        code = self.element.struct_code
+        if code:
+            read_cells = list_reader(code, read_cells)
         factory: Callable[[list[Any]], Any] = options.set_factory or _set_of
 
         def read(cell: bytes) -> Any:
@@ -268,7 +273,8 @@ class MapType(CqlType):
                 raise _wrong_end(name, at, size)
             return made if direct else finish(pairs)
 
-        return read
+        code = self.value.struct_code
+        return map_reader(code, read_key, read) if direct and code else read
 
     def _map_of(self, pairs: list[tuple[Any, Any]]) -> Any:
         try:
@@ -316,7 +322,7 @@ def _wrong_end(name: str, at: int, size: int) -> DecodeError:
 
 
 def cells_reader(name: str, element: CqlType, options: ReadOptions) -> Callable[[bytes], list[Any]]:
-    """Return the function that reads a counted list of elements."""
+    """Return the function that reads a counted list of elements, one by one."""
     read_one = element.reader(options)
 
     def read(cell: bytes) -> list[Any]:
@@ -343,36 +349,6 @@ def cells_reader(name: str, element: CqlType, options: ReadOptions) -> Callable[
         if at != size:
             raise _wrong_end(name, at, size)
         return elements
-
-    return _packed_reader(element, read) if element.struct_code else read
-
-
-# Lists up to this length have a Struct of their own, which is kept; longer ones go by pairs.
-_KEPT_STRUCTS = 64
-
-
-def _packed_reader(
-    element: CqlType, general: Callable[[bytes], list[Any]]
-) -> Callable[[bytes], list[Any]]:
-    """Return a reader that unpacks all elements at once where each has its ordinary size."""
-    code = f"i{element.struct_code}"
-    pair = Struct(">" + code)
-    stride = pair.size
-    one = _PACKED_SIZES[element.struct_code]
-    kept: dict[int, Any] = {}
-
-    def read(cell: bytes) -> list[Any]:
-        count, rest = divmod(len(cell) - 4, stride)
-        if rest or count <= 0 or unpack_size(cell, 0)[0] != count:
-            return general(cell)
-        if count > _KEPT_STRUCTS:
-            values = [value for size, value in pair.iter_unpack(cell[4:]) if size == one]
-            return values if len(values) == count else general(cell)
-        unpack = kept.get(count)
-        if unpack is None:
-            unpack = kept[count] = Struct(">" + code * count).unpack_from
-        both = unpack(cell, 4)
-        return list(both[1::2]) if both[::2].count(one) == count else general(cell)
 
     return read
 

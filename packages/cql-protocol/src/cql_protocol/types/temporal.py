@@ -40,6 +40,11 @@ _long = Struct(">q")
 _unsigned = Struct(">I")
 
 
+def moment_parts(options: ReadOptions) -> tuple[datetime.datetime, datetime.timedelta]:
+    """Return what datetimes are made of: ``epoch + millisecond * count``; it may overflow."""
+    return (_EPOCH_UTC if options.aware_datetimes else _EPOCH), _MILLISECOND
+
+
 class _TimestampType(SimpleType):
     __slots__ = ()
 
@@ -79,8 +84,8 @@ class _TimestampType(SimpleType):
         raise ValueOutOfRange(f"{self.name}: {show(value)} milliseconds are out of range")
 
     def _make_reader(self, options: ReadOptions) -> Reader:
-        empty, name, unpack, millisecond = options.empty, self.name, _long.unpack, _MILLISECOND
-        epoch = _EPOCH_UTC if options.aware_datetimes else _EPOCH
+        empty, name, unpack = options.empty, self.name, _long.unpack
+        epoch, millisecond = moment_parts(options)
 
         def read(cell: bytes) -> Any:
             try:
