@@ -34,6 +34,7 @@ class AsyncRequests:
 
     if TYPE_CHECKING:
         # What `AsyncSession` has.
+        def profile(self, wanted: Any) -> Any: ...  # noqa: D102
         def told(self, execution: Execution, complete: Callable[[Execution], object]) -> Any: ...  # noqa: D102
         def _refusal(self) -> Exception: ...
 

@@ -87,5 +87,5 @@ def page_of(cls: type[_P], session: Any, execution: Execution) -> _P:
     return page
 
 
-Page = compiled("pages", "Page", Page)
+Page = compiled("pages", "Page", Page)  # type: ignore[misc]
 page_of = compiled("pages", "page_of", page_of)

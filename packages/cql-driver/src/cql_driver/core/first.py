@@ -155,4 +155,4 @@ class FirstAttempt(Waitable):
         self.answered(self, link, response)
 
 
-FirstAttempt = compiled("attempts", "FirstAttempt", FirstAttempt)
+FirstAttempt = compiled("attempts", "FirstAttempt", FirstAttempt)  # type: ignore[misc]

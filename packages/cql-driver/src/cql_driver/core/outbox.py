@@ -108,4 +108,4 @@ class Outbox:
         self.transport.write(data)
 
 
-Outbox = compiled("outbox", "Outbox", Outbox)
+Outbox = compiled("outbox", "Outbox", Outbox)  # type: ignore[misc]

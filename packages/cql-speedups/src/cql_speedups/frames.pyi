@@ -1,0 +1,3 @@
+from cql_protocol.connection import ClientConnection
+
+def receive_results(connection: ClientConnection, data: bytes, at: int) -> int: ...

@@ -1,0 +1,1 @@
+# Used by the other modules alone.
