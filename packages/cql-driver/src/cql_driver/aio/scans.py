@@ -64,8 +64,9 @@ class AsyncScan:
     """The rows of a table that is being scanned: ``async for`` goes over them, once.
 
     Who leaves the loop early closes it, by ``async with`` or `aclose`; else pages that are in
-    flight arrive for nobody. Where the wait for a row is cancelled, no row is lost: go on. `partitions` are the parts of the table, once the first row is
-    there, of which `done` are read to their end. Tasks may not share it.
+    flight arrive for nobody. Where the wait for a row is cancelled, no row is lost: go on.
+    `partitions` are the parts of the table, once the first row is there, of which `done` are read
+    to their end. Tasks may not share it.
 
     Example::
 

@@ -133,7 +133,7 @@ class Scan:
         self.partitions = partitions
         # These must not hold this object, which would be a cycle, and so not be closed in time.
         self._pages = _pages(reading)
-        self._rows = chain.from_iterable(self._pages)
+        self._rows: Iterator[Any] = chain.from_iterable(self._pages)
 
     def __repr__(self) -> str:
         query = self.partitions[0].query
@@ -161,7 +161,8 @@ class Scan:
     def close(self) -> None:
         """Give up what is not read yet; nothing is left behind."""
         self._pages.close()
-        self._reading.close()
+        self._reading.close()  # in case that nobody has asked for a page
+        self._rows = iter(())
 
     def __enter__(self) -> Scan:
         return self

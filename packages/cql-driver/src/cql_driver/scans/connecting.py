@@ -135,8 +135,10 @@ _defaults["reconnection_policy"] = ExponentialReconnectionPolicy(1.0, 600.0)
 def _is_default(name: str, value: Any) -> bool:
     """Say whether a parameter has the value that it has when it is not given."""
     default = _defaults.get(name)
-    same_kind = type(value) is type(default)
-    return same_kind and (value == default or getattr(value, "__dict__", 0) == vars(default))
+    if type(value) is not type(default):
+        return False
+    state = getattr(value, "__dict__", None)
+    return bool(value == default) or (state is not None and state == vars(default))
 
 
 _REMEDIES = {

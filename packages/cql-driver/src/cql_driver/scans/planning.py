@@ -134,14 +134,14 @@ class Planner:
         """
         metadata = self._session.cluster.metadata
         space = metadata.keyspaces.get(self._keyspace)
-        if space is None or not known:
-            raise InvalidArgument(f"there is no table {self._keyspace}.{self._table}")
-        strategy = type(space.replication_strategy).__name__
-        if space.virtual or strategy == "LocalStrategy":
+        strategy = None if space is None else type(space.replication_strategy).__name__
+        if space is not None and (space.virtual or strategy == "LocalStrategy"):
             raise InvalidArgument(
                 f"each node has tables of its own in the keyspace {self._keyspace}: read them by "
                 "session.execute(..., host=...)"
             )
+        if space is None or not known:
+            raise InvalidArgument(f"there is no table {self._keyspace}.{self._table}")
         kind = token_class(metadata.partitioner)
         bounds = bounds_of(kind, metadata.partitioner)
         profile = self.profile

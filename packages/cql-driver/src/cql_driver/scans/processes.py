@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import signal
 import time
 from collections import deque
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +23,7 @@ from cql_protocol.errors import DriverException
 from cql_protocol.messages import RawRows, ResultMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from multiprocessing.connection import Connection
 
     from cql_driver.cluster.profiles import ExecutionProfile
@@ -109,7 +112,8 @@ class Workers:
                 process = context.Process(target=run, args=(there,), name="scan", daemon=True)
                 self._workers.append(_Worker(process, here))
                 try:
-                    process.start()
+                    with _sigint_blocked():
+                        process.start()
                 finally:
                     there.close()
             for worker in self._workers:
@@ -195,6 +199,21 @@ class Workers:
         self._workers, self._ended = [], []
         self._turn.clear()
         _join(workers)
+
+
+@contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    """Have a process that is started meanwhile not notice Ctrl-C, until it says so itself."""
+    block = getattr(signal, "pthread_sigmask", None)
+    if block is None:
+        yield
+        return
+    resource_tracker.ensure_running()  # which unblocks the signal where it has to start its process
+    before = block(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        block(signal.SIG_SETMASK, before)
 
 
 def _send(worker: _Worker, kind: str, *value: Any) -> None:

@@ -38,6 +38,8 @@ def run(pipe: Connection) -> None:
     """Work for the parent at the other end of the pipe: the main function of the process."""
     # Ctrl-C reaches all processes of a terminal; the parent ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:
         _work(pipe)
