@@ -19,13 +19,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from cql_protocol.types import CqlType
+    from cql_protocol.types import CqlType, ReadOptions
 
 __all__ = ["make_array", "readable"]
 
 _EPOCH = datetime(1970, 1, 1)
 _EPOCH_UTC = _EPOCH.replace(tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+
+
+class _Opaque(types.CustomType):
+    """Stands for a type whose values are no bytes in Python, but are in Arrow."""
+
+    __slots__ = ()
+
+    def _make_reader(self, options: ReadOptions) -> Callable[[bytes], Any]:
+        return lambda cell: cell or None
 
 
 def readable(cql_type: CqlType) -> CqlType:
@@ -50,7 +59,7 @@ def readable(cql_type: CqlType) -> CqlType:
         return types.UserType(cql_type.keyspace, cql_type.type_name, fields)
     if cql_type in _LEAVES or isinstance(cql_type, BytesType):
         return cql_type
-    return types.CustomType(cql_type.class_name)
+    return _Opaque(cql_type.class_name)
 
 
 def make_array(pyarrow: Any, cql_type: CqlType, values: Sequence[Any], form: str) -> Any:
