@@ -86,6 +86,9 @@ class PageDecoder:
         body, offset, count = response.body, response.offset, response.row_count
         if factory is dict_factory:
             return decoder.decode_dicts(body, offset, count, names)
+        of_page = getattr(factory, "of_page", None)
+        if of_page is not None:  # it makes no rows, see `cql_driver.columnar`
+            return of_page(self, execution)
         return factory(names, decoder.decode(body, offset, count))
 
     def plain_rows(self, execution: Execution) -> Any:
