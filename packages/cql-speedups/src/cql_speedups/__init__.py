@@ -50,6 +50,7 @@ __all__ = [
     "murmur3",
     "outbox",
     "pages",
+    "rounds",
     "rows",
     "segments",
     "timestamps",
