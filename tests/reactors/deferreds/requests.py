@@ -14,7 +14,7 @@ from cql_driver.errors import (
     InvalidArgumentType,
     UserTypeDoesNotExist,
 )
-from cql_driver.query import BatchStatement, dict_factory
+from cql_driver.query import BatchStatement, arrow_factory, dict_factory
 from cql_protocol.errors import (
     DriverException,
     InvalidRequest,
@@ -201,6 +201,23 @@ class Pages(Case):
             assert len(seen) == 100
             await result.fetch_next_page()
             assert result.current_rows == []
+
+    async def test_columns(self) -> None:
+        arrow = pytest.importorskip("pyarrow", reason="columns need pyarrow, which is not there")
+        session = await self.filled()
+        for session.prefetch_pages in (True, False):
+            table = await (await session.execute("SELECT k FROM t")).to_arrow()
+            assert sorted(table["k"].to_pylist()) == list(range(100))
+            result = await session.execute("SELECT k FROM t", row_factory=arrow_factory)
+            batches = [batch async for batch in result]
+            assert [batch.num_rows for batch in batches[:10]] == [10] * 10
+            assert arrow.Table.from_batches(batches).num_rows == 100
+        result = await session.execute("SELECT k FROM t")
+        async for _ in result:
+            break
+        with pytest.raises(InvalidArgument):
+            await result.to_numpy()
+        assert len(await result.all()) == 99
 
     async def test_no_row_comes_twice(self) -> None:
         session = await self.filled()
