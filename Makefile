@@ -32,7 +32,8 @@ help:
 	@echo "make demo      start a Cassandra node and show the driver on it; ARGS='--rows 30000' is shorter"
 	@echo "make fuzz      feed the decoders random bytes; ARGS goes to the fuzzer"
 	@echo "make soak      ten minutes at full speed on three nodes that fail; ARGS='--seconds N'"
-	@echo "make bench     measure the codec's kernels; ARGS=requests, asyncio, start or memory: the driver"
+	@echo "make bench     measure the driver beside others and write docs/performance.md (about ten minutes);"
+	@echo "               ARGS='speed --rounds 1' is quick, ARGS=kernels the codec; see benchmarks/README.md"
 	@echo "make build     build the wheel and the source archive of each package into dist/"
 	@echo "make clean     remove what the other targets made"
 	@echo "PYTHON=python3.12 chooses another Python than python3."
@@ -67,7 +68,7 @@ fuzz:
 
 bench:
 	$(call prepare,python compiler)
-	$(HATCH) run bench $(ARGS)
+	$(HATCH) run bench:run $(ARGS)
 
 build:
 	$(call prepare,python compiler)

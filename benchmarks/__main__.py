@@ -1,6 +1,7 @@
 """``python -m benchmarks WHAT …``: the one command of all benchmarks.
 
-kernels [GROUP …]   CPU time of the codec's kernels, in pure Python and then compiled (default)
+speed               every line of docs/performance.md in one run; without any word it is written
+kernels [GROUP …]   CPU time of the codec's kernels, in pure Python and compiled
 requests            requests/s, CPU per request and latencies, side by side with other drivers
 asyncio             CPU per request of asyncio drivers, on asyncio and uvloop
 start               CPU time of the import, side by side with other drivers
@@ -43,7 +44,7 @@ def kernels(arguments: list[str]) -> int:
 
 def main(arguments: list[str]) -> int:
     """Run the benchmark that is named first; return its exit status."""
-    what, *rest = arguments or ["kernels"]
+    what, *rest = arguments or ["speed", "--write"]
     if what in ("-h", "--help"):
         print(__doc__)
         return 0

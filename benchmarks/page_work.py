@@ -32,16 +32,20 @@ def statement_of(workload: str) -> str:
 
 def set_up(root: str, session: Any, workload: str) -> None:
     """Have the session give rows, or columns, as this workload wants them."""
+    # Nothing is assigned that is so already: a session that was told may take a longer way.
     query = importlib.import_module(f"{root}.query")
     protocol = importlib.import_module(f"{root}.protocol")
     kind = KINDS.get(workload, "tuples")
-    session.row_factory = getattr(query, FACTORIES[kind])
+    factory = getattr(query, FACTORIES[kind])
+    if session.row_factory is not factory:
+        session.row_factory = factory
     handler = protocol.ProtocolHandler
     if root != "cql_driver" and workload == "numpy":
         handler = protocol.NumpyProtocolHandler
         if handler is None:
             raise RuntimeError("this driver has no NumpyProtocolHandler here")
-    session.client_protocol_handler = handler
+    if session.client_protocol_handler is not handler:
+        session.client_protocol_handler = handler
 
 
 def checks(root: str) -> dict[str, Callable[[Any], None]]:

@@ -32,6 +32,8 @@ class Runner(NamedTuple):
     """`BLOCKING`, or the event loop that it runs on; `BARE` for what is no driver."""
     protocol: int = 4
     compression: str | None = None
+    reads: str = "one row"
+    """What it reads: a process that read large pages has another heap than one that did not."""
 
 
 class Contender(NamedTuple):

@@ -19,7 +19,9 @@ from benchmarks.servers import Server
 from benchmarks.speed.cells import Cell
 from benchmarks.speed.lines import cells
 from benchmarks.speed.measure import Crew, measure
+from benchmarks.speed.page import write
 from benchmarks.speed.report import missed, show
+from benchmarks.speed.starts import measure_starts, starts
 
 LINES = (1, 2, 3, 4, 5, 6, 8, 10)
 ROUNDS = 15
@@ -49,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
     add("--without", metavar="LABEL,LABEL", help="leave these contenders out")
     add("--list", action="store_true", help="only tell which cells there are")
+    add("--write", action="store_true", help="write docs/performance.md and its pictures")
     add("--check", action="store_true", help="end with status 1 where a limit is missed")
     return made
 
@@ -56,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
 def chosen(options: argparse.Namespace) -> list[Cell]:
     """Return the cells that the options ask for."""
     found = cells(options.lines)
+    if options.lines is None or 10 in options.lines:
+        found += starts()
     if options.cells:
         names = set(options.cells.split(","))
         found = [cell for cell in found if cell.name in names]
@@ -76,11 +81,16 @@ def main(arguments: list[str] | None = None) -> int:
         crew = Crew(stack, stack.enter_context(Server("null")))
         for cell in found:
             try:
-                measure(crew, cell, options.rounds)
+                if cell.line == 10:
+                    measure_starts(crew, cell, options.rounds)
+                else:
+                    measure(crew, cell, options.rounds)
             except BenchError as error:
                 print(f"error: {error}", file=sys.stderr)
                 return 1
             print(show(cell) + "\n", flush=True)
+    if options.write:
+        write(found, crew.versions, options.rounds)
     over = missed(found)
     print(*over, sep="\n", file=sys.stderr)
     return 1 if over and options.check else 0

@@ -55,7 +55,7 @@ class Crew:
         return worker
 
     def _start(self, runner: Runner) -> Worker:
-        driver = self._driver(runner.label)
+        driver = self.driver(runner.label)
         options = self._server.options() | {
             "protocol": runner.protocol,
             "compression": runner.compression,
@@ -71,7 +71,12 @@ class Crew:
         self.versions[runner.label] = str(worker.about.get("version", "?"))
         return worker
 
-    def _driver(self, label: str) -> Driver:
+    def place(self) -> dict[str, object]:
+        """Return where the server listens."""
+        return {"address": self._server.contact_points[0], "port": self._server.port}
+
+    def driver(self, label: str) -> Driver:
+        """Return the driver of this label; raise `BenchError` when it cannot be installed."""
         if label in (COMPILED, PURE):
             compiled = label == COMPILED and self._compiled
             return drivers([OURS], ["cython" if compiled else "python"])[0]._replace(label=label)
