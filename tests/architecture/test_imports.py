@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -27,12 +28,21 @@ MAY_IMPORT = {
 }
 """The arrows between the packages. Nothing else holds them together but names in entry points."""
 
+TWINS_OF_THE_DRIVER = {
+    f"cql_speedups.{name}"
+    for name in ("attempts", "awaiting", "making", "outbox", "pages", "picks", "rounds")
+}
+"""What only cql_driver asks for, and what only such modules use: they may look into it."""
+
 AGAINST_THE_ARROWS = {
     ("cql_protocol._accel", "cql_speedups"),
+    ("cql_driver.columnar.collectors", "cql_speedups"),
     ("cql_reactors.libevreactor", "cql_speedups"),
+    *((name, "cql_driver") for name in TWINS_OF_THE_DRIVER),
 }
-"""The places that look for compiled code: one for the twins, and lives without them; the other
-for libev, and says what is missing."""
+"""The places that look for compiled code: one for the twins, and lives without them; one for what
+gathers compiled pages, where there are any; one for libev, and says what is missing. And the other
+way round the twins of cql_driver."""
 
 FORBIDDEN_IN_PROTOCOL = {"asyncio", "logging", "selectors", "socket", "ssl", "threading"}
 FORBIDDEN_IN_PROTOCOL |= {"_socket", "_ssl", "_thread", "concurrent", "multiprocessing", "select"}
@@ -45,7 +55,12 @@ PLUGIN_PLACES = {
     ("cql_driver.auth.sasl", "puresasl"),
     ("cql_driver.metrics.opentelemetry", "opentelemetry"),
     ("cql_driver.metrics.prometheus", "prometheus_client"),
+    ("cql_driver.columnar.frames", "pandas"),
+    ("cql_driver.columnar.frames", "pyarrow"),
     ("cql_driver.protocol", "numpy"),
+    ("cql_driver.scans.dask", "dask"),
+    ("cql_driver.scans.dask", "pandas"),
+    ("cql_driver.scans.ray", "ray"),
     ("cql_protocol.compression.lz4", "lz4"),
     ("cql_protocol.compression.snappy", "cramjam"),
     ("cql_protocol.geo", "geomet"),
@@ -64,7 +79,7 @@ PLUGIN_PLACES = {
 }
 """Third-party libraries, each with the module or package that an extra of its own serves.
 
-numpy has no extra: who wants arrays has it.
+Those of columns have an extra each, and are found by name in `cql_driver.columnar.libraries` too.
 """
 
 LAZY_IN_PROTOCOL = {"importlib.metadata"}
@@ -99,6 +114,24 @@ def test_the_exception_is_an_import_when_asked_and_nowhere_else() -> None:
         if _root(found.target) == "cql_speedups"
     ]
     assert against == [("cql_protocol._accel", "cql_speedups", "call")]
+
+
+def test_what_looks_into_the_driver_is_used_by_nobody_else() -> None:
+    """cql-speedups serves who has no cql_driver, too."""
+    users = {
+        found.importer
+        for found in imports_of("cql-speedups")
+        if any(_is_within(found.target, name) for name in TWINS_OF_THE_DRIVER)
+        and found.when != "typing"
+    }
+    assert users <= TWINS_OF_THE_DRIVER
+    asked_for = {
+        f"cql_speedups.{module}"
+        for path in modules("cql-protocol").values()
+        for module in re.findall(r'compiled\("(\w+)"', path.read_text())
+    }
+    assert asked_for
+    assert not asked_for & TWINS_OF_THE_DRIVER
 
 
 @pytest.mark.parametrize("distribution", IMPORT_NAMES)

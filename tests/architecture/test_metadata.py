@@ -7,7 +7,6 @@ import importlib
 import os
 import re
 import tomllib
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,6 @@ from tests.architecture.source import (
     ROOT,
     elsewhere,
     imports_of,
-    modules,
     pyproject,
 )
 
@@ -107,8 +105,12 @@ def test_extras_that_are_asked_for_exist(distribution: str) -> None:
             assert extras <= _extras(name)
 
 
-def test_the_extra_all_gathers_every_other_but_event_loops() -> None:
-    alternatives = REACTORS.known.keys()  # of which a process has one
+LARGE = {"arrow", "dask", "numpy", "pandas", "polars", "ray"}
+"""What brings a library of hundreds of megabytes, which who wants it has."""
+
+
+def test_the_extra_all_gathers_every_other_but_event_loops_and_large_ones() -> None:
+    alternatives = REACTORS.known.keys() | LARGE  # of loops a process has one
     for distribution in IMPORT_NAMES:
         extras = _extras(distribution)
         if extras:
@@ -193,33 +195,6 @@ def test_the_speedups_are_what_is_looked_for() -> None:
     } - {"warnings"}
     assert looked_for == set(_declared("cql_protocol.speedups").values())
     assert _declared("cql_protocol.speedups").keys() == {"cython"}
-
-
-def test_what_is_replaced_exists_under_the_same_name() -> None:
-    replaced = {pair for path in modules("cql-protocol").values() for pair in _replaced(path)}
-    assert replaced
-    speedups = modules("cql-speedups")
-    for module, name in replaced:
-        assert module in modules("cql-protocol")
-        twin = speedups[module.replace("cql_protocol", "cql_speedups", 1)]
-        assert re.search(rf"^(?:def|cpdef .*?|class|cdef class) {name}\b", twin.read_text(), re.M)
-
-
-def _replaced(path: Any) -> list[tuple[str, str]]:
-    """Find ``name = compiled("module", "name", name)`` at the foot of a module."""
-    found = []
-    for node in ast.parse(path.read_text()).body:
-        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
-            continue
-        call = node.value
-        if isinstance(call.func, ast.Name) and call.func.id == "compiled":
-            module, name, fallback = call.args
-            assert isinstance(module, ast.Constant)
-            assert isinstance(name, ast.Constant)
-            assert isinstance(module.value, str)
-            assert ast.unparse(node.targets[0]) == name.value == ast.unparse(fallback)
-            found.append((f"cql_protocol.{module.value}", str(name.value)))
-    return found
 
 
 # --- papers ------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST_LINES = 500
 MOST_LINES_OF_A_FUNCTION = 60
 
-_CYTHON_DEF = re.compile(r"^(\s*)(?:async\s+def|cp?def|def)\s[^=]*?(\w+)\s*\(")
+_CYTHON_DEF = re.compile(r"^(\s*)(?:async\s+def|cp?def|def)\s(?!class\s)[^=]*?(\w+)\s*\(")
 
 
 def test_the_tree_is_seen() -> None:
@@ -96,7 +96,7 @@ CYTHON = """
 cdef extern from 'a.h':
     int declared(int)
 
-cdef class C:
+cdef class C(B):
     cdef inline long long long(
         int a,
     ) noexcept nogil:

@@ -85,7 +85,6 @@ class RequestMaker:
             else:
                 timed = session.use_client_timestamp and not query.state.is_read
                 timestamp = session.next_timestamp() if timed else None
-                # A generator may give none.
                 shape = shape_of(
                     bound.snapshot, options, session.default_fetch_size, timestamp is not None
                 )
