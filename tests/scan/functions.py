@@ -50,3 +50,16 @@ def connects_nowhere() -> Session:
 
 def returns_nothing() -> None:
     """A way to connect that forgets to return the session."""
+
+
+def batch_rows(batch: Any) -> int:
+    assert batch.column_names == ["k", "v"]
+    rows: int = batch.num_rows
+    return rows
+
+
+def large_keys(batch: Any) -> Any:
+    """Return a batch with the rows whose keys are 400 or more."""
+    import pyarrow.compute
+
+    return batch.filter(pyarrow.compute.greater_equal(batch["k"], 400))

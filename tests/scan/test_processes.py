@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -130,7 +131,7 @@ def test_processes_that_are_busy_are_ended(session: Session) -> None:
     ("given", "told"),
     [
         ({"function": lambda rows: rows}, "function cannot be sent .*another process can import"),
-        ({"where": "v = ?", "parameters": ["x", open(os.devnull)]}, "parameters cannot be sent"),
+        ({"where": "v = ?", "parameters": ["x", threading.Lock()]}, "parameters cannot be sent"),
         ({"connect": lambda: None}, "connect cannot be sent to another process"),
     ],
     ids=["function", "parameters", "connect"],
@@ -169,7 +170,7 @@ def test_a_cluster_that_cannot_be_sent(
 
 
 def test_a_way_to_connect_that_fails(session: Session) -> None:
-    with pytest.raises(DriverException, match="127.0.0.1:1"):
+    with pytest.raises(DriverException, match=r"127\.0\.0\.1:1"):
         list(scan(session, "t", processes=2, connect=functions.connects_nowhere))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def assert_whole(parts: list[Part], bounds: Range = WHOLE) -> None:
     assert ranges[0][0] == bounds[0]
     assert ranges[-1][1] == bounds[1]
     assert all(start < end for start, end in ranges)
-    assert all(one[1] == next_[0] for one, next_ in zip(ranges, ranges[1:], strict=False))
+    assert all(one[1] == after[0] for one, after in pairwise(ranges))
 
 
 @given(rings(), st.integers(1, 200))

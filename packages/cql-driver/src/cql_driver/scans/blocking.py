@@ -14,6 +14,7 @@ from cql_driver.query.checks import FETCH_SIZE_UNSET
 from cql_driver.scans.planning import Planner, checked_count, lookup_of
 from cql_driver.scans.window import Window, named
 from cql_protocol.errors import DriverException
+from cql_protocol.messages import RawRows, ResultMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -26,6 +27,8 @@ __all__ = [
     "CONCURRENCY",
     "PER_READER",
     "Scan",
+    "argument",
+    "collected",
     "decoded",
     "items",
     "pages_of",
@@ -224,7 +227,9 @@ class BlockingWindow(Window):
             return None
         partition, execution = taken
         page = decoded(self.session, partition, execution)
-        return items(page) if self.function is None else [self.function(page)]
+        if self.function is None:
+            return items(page)
+        return [self.function(argument(page, execution.options.row_factory))]
 
 
 def decoded(session: Any, partition: ScanPartition, execution: Execution) -> Any:
@@ -237,17 +242,45 @@ def decoded(session: Any, partition: ScanPartition, execution: Execution) -> Any
 
 
 def items(page: Any) -> Any:
-    """Return what is to be given of a page: its rows, or itself where it is one thing."""
-    if page.__class__ is list:
-        return page
-    whole = isinstance(page, Mapping) or hasattr(page, "__arrow_c_array__")
-    return [page] if whole else page
+    """Return what is to be given of a page: its rows, or itself where a handler made no rows."""
+    return [page] if isinstance(page, Mapping) else page
+
+
+def argument(page: Any, row_factory: Any) -> Any:
+    """Return what a function is called with: a page, or the batch that a page was made."""
+    return page[0] if hasattr(row_factory, "of_page") else page
 
 
 def pages_of(session: Any, query: ScanQuery, partition: ScanPartition) -> Iterator[Any]:
     """Iterate over the pages of one partition."""
+    return _pages(_window_of(session, query, partition))
+
+
+def collected(session: Any, query: ScanQuery, partition: ScanPartition, collector: Any) -> Any:
+    """Return what a collector of `cql_driver.columnar` makes of one partition."""
+    window = _window_of(session, query, partition)
+    try:
+        pages = 0
+        while (taken := window.next_execution()) is not None:
+            execution = taken[1]
+            _, names, decoder = session._decoder.shape(session.columns_of(execution))
+            collector.add(execution.outcome, names, decoder)
+            pages += 1
+        columns = window.prepared.state.snapshot.result_columns
+        if not pages and columns:
+            _, names, decoder = session._decoder.shape(columns)
+            collector.add(RawRows(ResultMetadata(columns), 0, b""), names, decoder)
+        return collector.result()
+    except Exception as exc:
+        named(exc, partition)
+        raise
+    finally:
+        window.close()
+
+
+def _window_of(session: Any, query: ScanQuery, partition: ScanPartition) -> BlockingWindow:
     if not isinstance(session, Session):
         raise InvalidArgumentType(f"session={session!r} is not a Session: its calls must block")
     prepared = session.prepare(query.text)
-    window = BlockingWindow(session, query, prepared, query.profile(session), iter((partition,)), 1)
-    return _pages(window)
+    profile = query.profile(session)
+    return BlockingWindow(session, query, prepared, profile, iter((partition,)), 1)

@@ -214,6 +214,13 @@ class Connector:
                 pickled(name, value, f"{_REMEDIES.get(name, _ANY_REMEDY)}, {_CONNECT}")
             raise
 
+    def own_session(self) -> Session | None:
+        """Return the session that partitions were planned with, if it can be used here."""
+        session = self._session
+        if self._connect is None and isinstance(session, Session) and not session.is_shutdown:
+            return None if session.cluster._forked else session
+        return None
+
     def open(self) -> Session:
         """Connect; the session's cluster is the caller's to shut down."""
         made = pickle.loads(self.data)
@@ -242,10 +249,14 @@ _sessions: dict[Any, Session] = {}
 
 
 def session_of(connector: Connector) -> Session:
-    """Return this process's session for partitions that were read without one.
+    """Return this process's session for partitions that are read without one.
 
-    It is made by the first call, and closed at the end of the process.
+    Where they were planned it is the one that was used for that, else it is made by the first
+    call, and closed at the end of the process.
     """
+    own = connector.own_session()
+    if own is not None:
+        return own
     key = os.getpid(), connector.data
     session = _sessions.get(key)
     if session is None or session.is_shutdown:

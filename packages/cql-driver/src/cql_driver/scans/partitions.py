@@ -163,6 +163,29 @@ class ScanPartition:
         """Return all rows as a list."""
         return [row for page in self.pages(session, row_factory) for row in page]
 
+    def to_arrow(self, session: Any = None) -> Any:
+        """Return all rows as a `pyarrow.Table`, whose columns are there even without rows.
+
+        See docs/columnar.md. Raises `DependencyException` without pyarrow.
+        """
+        from cql_driver.columnar.collectors import ArrowCollector
+
+        return self._collected(session, ArrowCollector())
+
+    def to_pandas(self, session: Any = None, **options: Any) -> Any:
+        """Return all rows as a `pandas.DataFrame`; `options` go to `pyarrow.Table.to_pandas`."""
+        from cql_driver.columnar.collectors import PandasCollector
+
+        return self._collected(session, PandasCollector(options))
+
+    def _collected(self, session: Any, collector: Any) -> Any:
+        from cql_driver.scans.blocking import collected
+        from cql_driver.scans.connecting import session_of
+
+        if session is None:
+            session = session_of(self.query.connector)
+        return collected(session, self.query, self, collector)
+
     def tuples(self, session: Any = None) -> list[Any]:
         """Return all rows as a list of tuples, which are the cheapest."""
         return self.rows(session, tuple_factory)

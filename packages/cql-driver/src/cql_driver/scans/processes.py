@@ -13,7 +13,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.core.execution import Execution
-from cql_driver.query import named_tuple_factory, tuple_factory
+from cql_driver.query import tuple_factory
 from cql_driver.scans.blocking import decoded, items
 from cql_driver.scans.connecting import pickled
 from cql_driver.scans.partitions import ScanPartition
@@ -126,10 +126,8 @@ class Workers:
             raise
 
     def _decodes(self, row_factory: Any) -> bool:
-        """Say whether the workers decode pages: where rows are not what the parent is given."""
-        if self._function is not None or row_factory is named_tuple_factory:
-            return self._function is not None
-        return bool(getattr(row_factory, "makes_batches", False))
+        """Say whether the workers decode pages: where the parent is given no rows."""
+        return self._function is not None or hasattr(row_factory, "of_page")
 
     def _hand(self, worker: _Worker) -> None:
         """Hand a worker a partition, or the news that there are no more."""

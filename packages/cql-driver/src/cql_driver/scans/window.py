@@ -50,7 +50,7 @@ class Window:
         self.done = 0
         """The partitions that are read to their end."""
         self._query = query
-        self._prepared = prepared
+        self.prepared = prepared
         self._profile = profile
         self._left = partitions
         self._concurrency = concurrency
@@ -82,13 +82,11 @@ class Window:
                 pass
 
     def _next_partition(self) -> bool:
-        for partition in self._left:
-            return self._next_range(_Course(partition))
-        return False
+        return any(self._next_range(_Course(partition)) for partition in self._left)
 
     def _next_range(self, course: _Course) -> bool:
         for range_ in course.ranges:
-            bound = self._query.bind(self._prepared, range_)
+            bound = self._query.bind(self.prepared, range_)
             done = partial(self._finished, course)
             self._start(course, self.session.request(bound, None, self._profile, done))
             return True
@@ -150,5 +148,7 @@ class Window:
 
 def named(error: BaseException, partition: ScanPartition) -> BaseException:
     """Return the error with a note that tells what was being read."""
-    error.add_note(f"while scanning partition {partition}")
+    note = f"while scanning partition {partition}"
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
     return error

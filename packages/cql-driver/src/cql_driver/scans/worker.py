@@ -17,7 +17,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
-from cql_driver.scans.blocking import BlockingWindow, decoded
+from cql_driver.scans.blocking import BlockingWindow, argument, decoded
 from cql_driver.scans.pipes import receive, send
 from cql_driver.scans.window import named
 
@@ -111,7 +111,7 @@ class _Window(BlockingWindow):
         if self.function is None:
             return page
         try:
-            return self.function(page)
+            return self.function(argument(page, execution.options.row_factory))
         except Exception as exc:
             named(exc, partition)
             raise
