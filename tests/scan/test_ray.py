@@ -11,6 +11,7 @@ from cql_driver import DependencyException
 from cql_driver.cluster import Session
 from cql_driver.errors import InvalidArgument
 from cql_driver.scans import plan
+from cql_driver.scans.ray import datasource, to_dataset
 from tests.scan.conftest import ROWS
 
 THERE = importlib.util.find_spec("ray") is not None
@@ -22,9 +23,9 @@ with_ray = pytest.mark.skipif(
 
 
 @pytest.mark.skipif(THERE, reason="Ray is installed")
-def test_without_ray() -> None:
+def test_without_ray(session: Session) -> None:
     with pytest.raises(DependencyException, match=r"cql-driver\[ray\]"):
-        import cql_driver.scans.ray  # noqa: F401
+        to_dataset(plan(session, "t"))
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +42,7 @@ def _ray() -> Iterator[None]:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.usefixtures("_ray")
 def test_a_dataset(session: Session) -> None:
-    import ray
-
-    from cql_driver.scans.ray import ScanDatasource
-
-    data = ray.data.read_datasource(ScanDatasource(plan(session, "t", partitions=4)))
+    data = to_dataset(plan(session, "t", partitions=4))
     assert sorted(row["k"] for row in data.take_all()) == list(range(ROWS))
     assert data.sum("k") == sum(range(ROWS))
 
@@ -53,13 +50,14 @@ def test_a_dataset(session: Session) -> None:
 @with_ray
 @pytest.mark.filterwarnings("ignore")
 def test_tasks(session: Session) -> None:
-    from cql_driver.scans.ray import ScanDatasource
-
     partitions = plan(session, "t", partitions=6)
-    source = ScanDatasource(partitions)
+    source = datasource(partitions)
     assert len(source.get_read_tasks(2)) == 2
     assert len(source.get_read_tasks(-1)) == len(source.get_read_tasks(100)) == len(partitions)
     rows = [table.num_rows for task in source.get_read_tasks(2) for table in task()]
     assert sum(rows) == ROWS
+
+
+def test_no_partitions() -> None:
     with pytest.raises(InvalidArgument, match="give what plan"):
-        ScanDatasource([])
+        datasource([])

@@ -62,35 +62,31 @@ def scan(
 ) -> Scan:
     """Read a whole table, from its replicas in parallel; iterate over what is returned.
 
-    Each row comes once, in no order. The table is cut by token ranges, and each range is asked of
-    its own replicas, at most `concurrency` pages at a time: those in flight and those not used
-    yet. That bounds memory.
+    Each row comes once, in no order. At most `concurrency` pages are in flight or not used yet.
 
-    - `table`: its name, or ``keyspace.table``, as it is, unquoted; `keyspace` is the
-      session's when not given
+    - `table`: its name, or ``keyspace.table``, as it is, unquoted
     - `columns`: names of columns, all when None
-    - `where`: a condition in CQL for the server to filter by (``"price > ?"``), with the values
-      of its markers in `parameters`; it costs the server as much as without
+    - `where`: a condition in CQL for the server to filter by (``"price > ?"``), with the values of
+      its markers in `parameters`; it costs the server as much as without
     - `concurrency`: 8, for all processes together
     - `partitions`: about how many parts, four for each of `concurrency` when not given
     - `page_size`: rows of a page; the session's when not given
     - `row_factory`, `consistency_level`, `timeout` (seconds for each page): those of
       `execution_profile` when not given
-    - `processes`: more than 1 has so many processes read and share the work of `function`
-    - `function`: is called with each page, a list of rows (or what else `row_factory` makes of
-      it), in the process that read it; what it returns is given in place of the page's rows
+    - `processes`: more than 1 has so many processes read, and share the work of `function`
+    - `function`: is called with each page, in the process that read it; what it returns is given
+      in place of the page's rows
     - `connect`: for processes that cannot connect as this one did: a function of a module that
       returns a session
 
     Raises `InvalidArgument` for what cannot be scanned. While it is read it raises what a request
-    raises, with a note that names the range; nothing more is given then.
+    raises, with a note that names the range, or `ScanWorkerDied`; nothing more is given then.
 
     Example::
 
         for row in scan(session, "shop.orders", columns=["id", "total"]):
-            ...
-        totals = scan(session, "shop.orders", function=sum_of_totals, processes=4)
-        print(sum(totals))
+            print(row.id)
+        print(sum(scan(session, "shop.orders", function=sum_of_totals, processes=4)))
     """
     if function is not None and not callable(function):
         raise InvalidArgumentType(f"function={function!r} cannot be called: give one of a page")
@@ -100,6 +96,18 @@ def scan(
     window = max(workers, checked_count("concurrency", concurrency, CONCURRENCY))
     wanted = checked_count("partitions", partitions, PER_READER * window)
     planned = planner.partitions(lookup_of(session, planner), wanted, connect)
+    return _begin(session, planner, planned, window, workers, function)
+
+
+def _begin(
+    session: Session,
+    planner: Planner,
+    planned: list[ScanPartition],
+    window: int,
+    workers: int,
+    function: Any,
+) -> Scan:
+    """Return a scan by so many workers, each of which has its part of the window."""
     query = planned[0].query
     # Before any process is started: it tells what is wrong with the statement.
     prepared = session.prepare(query.text)

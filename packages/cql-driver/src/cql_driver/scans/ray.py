@@ -5,70 +5,86 @@ that it is given tells it how, passwords included.
 
 Example::
 
-    import ray
     from cql_driver.scans import plan
-    from cql_driver.scans.ray import ScanDatasource
+    from cql_driver.scans.ray import to_dataset
 
-    data = ray.data.read_datasource(ScanDatasource(plan(session, "shop.orders")))
+    data = to_dataset(plan(session, "shop.orders", columns=["country", "total"]))
     print(data.groupby("country").sum("total").take_all())
 """
 
 from __future__ import annotations
 
 from dataclasses import fields
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.errors import InvalidArgument
 from cql_protocol.errors import DependencyException
-
-try:
-    from ray.data import Datasource, ReadTask
-    from ray.data.block import BlockMetadata
-except ImportError as exc:
-    raise DependencyException(
-        "this needs ray.data, which cannot be imported: pip install 'cql-driver[ray]'", [exc]
-    ) from exc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cql_driver.scans.partitions import ScanPartition
 
-__all__ = ["ScanDatasource"]
+__all__ = ["datasource", "to_dataset"]
 
 
-class ScanDatasource(Datasource):  # type: ignore[misc]
-    """The partitions that `plan` returned, as a source of Ray: a block of Arrow for each.
+def to_dataset(partitions: Iterable[ScanPartition], **options: Any) -> Any:
+    """Return a `ray.data.Dataset` of the partitions that `plan` returned, a block for each.
 
-    Raises `InvalidArgument` where a partition cannot be sent to another process. Needs pyarrow,
-    which Ray has.
+    Blocks are of Arrow, see docs/columnar.md. `options` go to ``ray.data.read_datasource``. Raises
+    what `datasource` raises.
     """
+    source = datasource(partitions)
+    from ray.data import read_datasource
 
-    def __init__(self, partitions: Iterable[ScanPartition]) -> None:
-        super().__init__()
-        self._partitions = list(partitions)
-        if not self._partitions:
-            raise InvalidArgument("partitions is empty: give what plan() returned")
-        self._partitions[0].query.connector.data  # noqa: B018 - raises where it cannot be pickled
+    return read_datasource(source, **options)
 
-    def get_name(self) -> str:
-        """Return what the tasks are called by."""
-        return "Scan"
 
-    def estimate_inmemory_data_size(self) -> int | None:
-        """Return None: how large the table is, nobody has said."""
-        return None
+def datasource(partitions: Iterable[ScanPartition]) -> Any:
+    """Return the partitions that `plan` returned as a ``ray.data.Datasource``.
 
-    def get_read_tasks(self, parallelism: int, *args: Any, **kwargs: Any) -> list[Any]:
-        """Return tasks, at most one for each partition; `parallelism` is how many are wanted."""
-        count = len(self._partitions)
-        tasks = min(parallelism, count) if parallelism > 0 else count
-        unknown = {field.name: None for field in fields(BlockMetadata)}
-        return [
-            ReadTask(partial(_tables, self._partitions[first::tasks]), BlockMetadata(**unknown))
-            for first in range(tasks)
-        ]
+    Raises `DependencyException` without Ray, and `InvalidArgument` where a partition cannot be
+    sent to another process.
+    """
+    known = list(partitions)
+    if not known:
+        raise InvalidArgument("partitions is empty: give what plan() returned")
+    known[0].query.connector.data  # noqa: B018 - raises where it cannot be pickled
+    return _datasource_class()(known)
+
+
+@cache
+def _datasource_class() -> Any:
+    """Make the class, which derives from one of Ray's."""
+    try:
+        from ray.data import Datasource, ReadTask
+        from ray.data.block import BlockMetadata
+    except ImportError as exc:
+        raise DependencyException(
+            "this needs ray.data, which cannot be imported: pip install 'cql-driver[ray]'", [exc]
+        ) from exc
+    unknown = {field.name: None for field in fields(BlockMetadata)}
+
+    class ScanDatasource(Datasource):  # type: ignore[misc]
+        """A source whose tasks read partitions."""
+
+        def __init__(self, partitions: list[ScanPartition]) -> None:
+            super().__init__()
+            self.partitions = partitions
+
+        def estimate_inmemory_data_size(self) -> int | None:
+            """Return None: how large the table is, nobody has said."""
+            return None
+
+        def get_read_tasks(self, parallelism: int, *args: Any, **kwargs: Any) -> list[Any]:
+            """Return as many tasks as are wanted, at most one for each partition."""
+            count = len(self.partitions)
+            tasks = min(parallelism, count) if parallelism > 0 else count
+            shares = [self.partitions[first::tasks] for first in range(tasks)]
+            return [ReadTask(partial(_tables, each), BlockMetadata(**unknown)) for each in shares]
+
+    return ScanDatasource
 
 
 def _tables(partitions: list[ScanPartition]) -> Iterator[Any]:
