@@ -30,12 +30,15 @@ if TYPE_CHECKING:
         columns,
         encoding,
         frames,
+        intake,
         making,
         murmur3,
         outbox,
         pages,
         segments,
+        sockets,
         timestamps,
+        turns,
     )
 
 __all__ = [
@@ -46,6 +49,7 @@ __all__ = [
     "columns",
     "encoding",
     "frames",
+    "intake",
     "making",
     "murmur3",
     "outbox",
@@ -53,7 +57,9 @@ __all__ = [
     "rounds",
     "rows",
     "segments",
+    "sockets",
     "timestamps",
+    "turns",
 ]
 
 

@@ -2,13 +2,14 @@ from libc.stdint cimport int64_t
 
 from cql_speedups.frames cimport Receiver
 from cql_speedups.plans cimport Plan
+from cql_speedups.sockets cimport Sink
 
 cdef class Encoded(Receiver):
     # A request that may be encoded already: a frame but for its stream, made by a plan.
     cdef Plan plan
     cdef bytes frame
 
-cdef class Outbox:
+cdef class Outbox(Sink):
     cdef public object connection
     cdef public object endpoint
     cdef public object runtime

@@ -7,6 +7,7 @@ from cql_speedups.blocks cimport is_lz4, pack_frame
 from cql_speedups.frames cimport Receiver
 from cql_speedups.members cimport Member, find_member, read_member
 from cql_speedups.plans cimport Plan
+from cql_speedups.sockets cimport Sink, SocketStream
 from cql_speedups.wire cimport put16
 
 from cql_protocol.connection import ClientConnection, State
@@ -22,11 +23,12 @@ cdef enum:
     HEADER = 9
     FLAG_COMPRESSED = 1
 
-cdef Member m_beta_flag, m_compressor, m_dialect, m_max_frame_size, m_state, m_kind
+cdef Member m_beta_flag, m_compressor, m_dialect, m_max_frame_size, m_segments, m_state, m_kind
 find_member(ClientConnection, "_beta_flag", &m_beta_flag)
 find_member(ClientConnection, "compressor", &m_compressor)
 find_member(ClientConnection, "dialect", &m_dialect)
 find_member(ClientConnection, "max_frame_size", &m_max_frame_size)
+find_member(ClientConnection, "_segments_out", &m_segments)
 find_member(ClientConnection, "state", &m_state)
 find_member(Dialect, "kind", &m_kind)
 
@@ -35,7 +37,7 @@ cdef class Encoded(Receiver):
     """A request that may be encoded already."""
 
 
-cdef class Outbox:
+cdef class Outbox(Sink):
     """What leaves on a connection."""
 
     def __init__(self, runtime, connection, endpoint):
@@ -83,7 +85,10 @@ cdef class Outbox:
         put16(head + 2, stream)
         self._sent += 1
         if at_once:
-            self._write(connection.wrap((frame,)))
+            if read_member(connection, &m_segments) is None:
+                self._write(frame)
+            else:
+                self._write(connection.wrap((frame,)))
         else:
             if not self.out:
                 self.runtime.call_soon(self.flush)
@@ -124,4 +129,7 @@ cdef class Outbox:
     cpdef _write(self, data):
         if self.bytes_sent is not None:
             self.bytes_sent(len(data))
-        self.transport.write(data)
+        if isinstance(self.transport, SocketStream):
+            (<SocketStream>self.transport).put(data)
+        else:
+            self.transport.write(data)

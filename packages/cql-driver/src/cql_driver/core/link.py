@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cql_driver.core.outbox import Outbox
+from cql_driver.core.intake import Intake
 from cql_driver.core.pending import Pending
 from cql_driver.core.settings import NEVER
 from cql_driver.errors import ConnectionShutdown
@@ -57,7 +57,7 @@ class _Reply:
             self.link.orphan(stream)
 
 
-class Link(Outbox):
+class Link(Intake):
     """One connection: a `ClientConnection`, its transport, and what is to be sent this turn.
 
     Belongs to the loop. `on_event` gets the
@@ -72,14 +72,11 @@ class Link(Outbox):
         "_heard_before",
         "_heartbeat",
         "_silent_since",
-        "bytes_received",
         "early",
-        "heard",
         "host",
         "keyspace",
         "on_closed",
         "on_congested",
-        "on_data",
         "on_event",
         "watch",
     )
@@ -91,17 +88,12 @@ class Link(Outbox):
         self.host = host
         self.early: dict[int, int] = {}
         """Orphans of requests whose time was not over: by stream the tick when it is."""
-        self.heard = 1
-        """How many times something came."""
         self.watch: Any = None
         """What the engine's `Health` found when it looked last."""
         self.keyspace: str | None = None
         self.on_event: Callable[[Event], object] | None = None
         self.on_closed: Callable[[Link, BaseException | None], object] | None = None
-        self.on_data: Callable[[], object] | None = None
-        """Called after answers were given out, so that what waits for a stream can go."""
         self.on_congested: Callable[[Link, bool], object] | None = None
-        self.bytes_received: Callable[[int], object] | None = None
         self._closing = False
         self._heartbeat: Pending[Response] | None = None
         self._silent_since: float | None = None
@@ -256,25 +248,10 @@ class Link(Outbox):
         """Take the transport."""
         self.transport = transport
 
-    def data_received(self, data: bytes) -> None:
-        """Give each answer to its receiver, then events, then let go what waits."""
-        if self.closed:
-            return
-        self.heard += 1
-        if self.bytes_received is not None:
-            self.bytes_received(len(data))
-        connection = self.connection
-        try:
-            connection.receive_data(data)
-        except RemoteProtocolError as exc:
-            text = "%s sent what the protocol does not allow: %s"
-            seldom(log.error, ("broke", self.endpoint), text, self.endpoint, exc)
-            self.close(exc)
-            return
-        if connection.has_events:
-            self._handle_events()
-        if self.on_data is not None:
-            self.on_data()
+    def _broken_by(self, error: RemoteProtocolError) -> None:
+        text = "%s sent what the protocol does not allow: %s"
+        seldom(log.error, ("broke", self.endpoint), text, self.endpoint, error)
+        self.close(error)
 
     def _handle_events(self) -> None:
         while (event := self.connection.next_event()) is not None:

@@ -11,6 +11,7 @@ from _thread import allocate_lock
 
 from cql_driver.core.pending import release
 from cql_driver.logs import get_logger
+from cql_protocol._accel import compiled
 
 TYPE_CHECKING = False
 
@@ -73,6 +74,9 @@ class Shared:
         self.ended = True
         self.waker.close()
         self.poller.close()
+
+
+Shared = compiled("turns", "Shared", Shared)  # type: ignore[misc]
 
 
 def attend(shared: Shared, reference: weakref.ref[LedRuntime]) -> None:

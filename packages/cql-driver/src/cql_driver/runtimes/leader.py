@@ -21,21 +21,19 @@ What must hold, for nobody to sleep for ever:
 from __future__ import annotations
 
 from _thread import allocate_lock, get_ident
-from collections import deque
 from time import monotonic
 
 from cql_driver.core.pending import Waitable, release
 from cql_driver.core.runtime import Runtime
 from cql_driver.errors import ForkedError, SessionShutdown
 from cql_driver.logs import get_logger
+from cql_driver.runtimes.turns import Turns
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-    from cql_driver.runtimes.background import Shared
 
 __all__ = ["LedRuntime"]
 
@@ -65,8 +63,8 @@ class _Errand:
                 release(self._waitable.waiter)
 
 
-class LedRuntime(Runtime):
-    """The part of a loop that decides which thread runs it; a subclass says what a turn does."""
+class LedRuntime(Turns, Runtime):
+    """The part of a loop that decides which thread runs it; `Turns` says what a turn does."""
 
     reentrant = True
     patience: float | None = 1.0
@@ -75,32 +73,8 @@ class LedRuntime(Runtime):
 
     def __init__(self) -> None:
         super().__init__()
-        self._free: list[None] = []  # holds the token, from `start` on
-        self._owner = 0
-        self._depth = 0  # > 0 while a callback of a user waits for the loop that runs it
-        self._ready: deque[_Call] = deque()
-        self._users: deque[_Call] = deque()
-        self._followers: deque[Waitable] = deque()
         self._guard = allocate_lock()
-        self._shared: Shared | None = None
-        self._has_thread = False
-        self.activity = 0  # moves when threads wait for the loop
-        self.ended = False
         self.forked = False
-
-    # --- what a turn does: the subclass -------------------------------------------------------
-
-    def before_poll(self, deadline: float | None) -> float:
-        """Return how long to sleep, having announced it; call nothing. By the leader."""
-        raise NotImplementedError
-
-    def after_poll(self, events: list[tuple[int, int]]) -> None:
-        """Handle what the sleep gave. By the leader."""
-        raise NotImplementedError
-
-    def turn(self, deadline: float | None = None) -> None:
-        """Do one turn of the loop, sleeping until `deadline` at most. By the leader."""
-        raise NotImplementedError
 
     # --- calls --------------------------------------------------------------------------------
 
@@ -206,40 +180,6 @@ class LedRuntime(Runtime):
                     self._free.append(None)
             finally:
                 self._after_leading()
-
-    def perform(self, function: Callable[[], object], waitable: Waitable) -> None:
-        """Have the loop call the function, and wait until `waitable` is done. Any thread.
-
-        What the function raises is raised here.
-
-        :raises SessionShutdown: the runtime was stopped before that.
-        """
-        ident = get_ident()
-        try:
-            del self._free[0]
-        except IndexError:
-            self._perform_led(function, waitable, ident)
-            return
-        self._owner = ident
-        try:
-            self.activity += 1
-            function()
-            if self._ready:
-                self.run_ready()
-            turn = self.turn
-            while not waitable.done and not self.ended:
-                turn()
-            if self._ready or self._users:
-                self.settle()
-        finally:
-            self._owner = 0
-            try:
-                if not self.ended:
-                    self._free.append(None)
-            finally:
-                self._after_leading()
-        if not waitable.done:
-            raise self._refusal()
 
     def wait(self, waitable: Waitable, timeout: float | None = None) -> bool:
         """Wait until `waitable` is done, at most `timeout` seconds; return whether it is.
@@ -368,17 +308,6 @@ class LedRuntime(Runtime):
         if not self.ended:
             self._free.append(None)
         self._after_leading()
-
-    def _after_leading(self) -> None:
-        shared = self._shared
-        if (
-            self._followers
-            or self._ready
-            or self.unattended
-            or self._users
-            or (shared is not None and shared.wanted)
-        ):
-            self._hand_over()
 
     def _hand_over(self) -> None:
         """See to it that somebody leads who has a reason to. Nothing is lost by a second call."""

@@ -13,18 +13,10 @@ from time import monotonic
 
 from cql_driver.core.pending import Waitable, release
 from cql_driver.logs import get_logger, seldom
-from cql_driver.runtimes.background import MOST_EVENTS, Shared, attend
+from cql_driver.runtimes.background import Shared, attend
 from cql_driver.runtimes.leader import LedRuntime
 from cql_driver.runtimes.sockets import SocketRuntime
-from cql_driver.runtimes.system import (
-    READ,
-    WRITE,
-    Waker,
-    join_thread,
-    make_poller,
-    sleep_at_most,
-)
-from cql_driver.runtimes.timers import Timers
+from cql_driver.runtimes.system import READ, Waker, join_thread, make_poller
 from cql_protocol.errors import PluginError
 
 TYPE_CHECKING = False
@@ -61,9 +53,6 @@ class SelectorRuntime(LedRuntime, SocketRuntime):
         super().__init__()
         self._with_thread = background_thread
         self._thread: threading.Thread | None = None
-        self._timers = Timers()
-        self._handlers: dict[int, Handler] = {}
-        self._poll: Callable[[float, int], list[tuple[int, int]]] | None = None
         self._stopping = False
 
     def start(self) -> None:
@@ -82,7 +71,6 @@ class SelectorRuntime(LedRuntime, SocketRuntime):
             poller.register(waker.fd, READ)
             self._handlers[waker.fd] = waker
             self._shared = shared = Shared(poller, waker)
-            self._poll = poller.poll
             _runtimes.add(self)
             if self._with_thread:
                 self._thread = threading.Thread(
@@ -102,56 +90,6 @@ class SelectorRuntime(LedRuntime, SocketRuntime):
     def holds_up_greenlets(self) -> bool:
         """Say whether the loop's sleep is one that no library has patched."""
         return select.select.__module__ == "select"
-
-    # --- one turn -----------------------------------------------------------------------------
-
-    def turn(self, deadline: float | None = None) -> None:
-        """Do one turn of the loop, sleeping until `deadline` at most. By the leader."""
-        timeout = self.before_poll(deadline)
-        events = self._poll(timeout, MOST_EVENTS)  # type: ignore[misc]
-        self._shared.sleeping = False  # type: ignore[union-attr]
-        self.after_poll(events)
-
-    def before_poll(self, deadline: float | None) -> float:
-        """Return how long to sleep, having announced it. By the leader.
-
-        Nothing is called here: it could make done what the leader waits for, who would then
-        sleep in vain.
-        """
-        timeout = -1.0
-        heap = self._timers.heap
-        if heap:
-            timeout = max(0.0, heap[0][0] - monotonic())
-        if deadline is not None:
-            left = max(0.0, deadline - monotonic())
-            timeout = left if timeout < 0 else min(left, timeout)
-        if self._users and not self._depth:
-            timeout = 0.0
-        # First say so, then look: who leaves a call does it the other way round.
-        self._shared.sleeping = True  # type: ignore[union-attr]
-        return 0.0 if self._ready else sleep_at_most(timeout)
-
-    def after_poll(self, events: list[tuple[int, int]]) -> None:
-        """Handle what the sleep gave. By the leader."""
-        handlers = self._handlers
-        for fd, mask in events:
-            handler = handlers.get(fd)
-            if handler is None:
-                continue  # closed by what came before in this turn
-            try:
-                if mask != WRITE:
-                    handler.on_readable()
-                if mask != READ:
-                    handler.on_writable()
-            except Exception:
-                logger.exception("The event loop failed on a connection")
-        heap = self._timers.heap
-        if heap:
-            self._timers.move_due(monotonic(), self._ready)
-        if self._ready:
-            self.run_ready()
-        if self._users and not self._depth:
-            self.run_users()
 
     # --- for transports -----------------------------------------------------------------------
 

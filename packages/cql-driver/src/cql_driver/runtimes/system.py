@@ -65,10 +65,12 @@ _LONGEST = 86400.0  # seconds; longer sleeps overflow the milliseconds of some p
 class EpollPoller:
     """Linux. Its `poll` is that of `select.epoll`: nothing lies between loop and kernel."""
 
-    __slots__ = ("_epoll", "close", "modify", "poll", "register")
+    __slots__ = ("_epoll", "close", "epoll_fd", "modify", "poll", "register")
 
     def __init__(self) -> None:
         epoll = self._epoll = select.epoll()
+        self.epoll_fd = epoll.fileno()
+        """For the compiled loop, which sleeps in it without a call of Python."""
         self.register: Callable[[int, int], None] = epoll.register
         self.modify: Callable[[int, int], None] = epoll.modify
         self.poll: Callable[[float, int], list[tuple[int, int]]] = epoll.poll

@@ -5,10 +5,10 @@ from __future__ import annotations
 import _socket
 import os
 import socket
-from collections import deque
 from errno import EAGAIN, ECONNREFUSED, EINPROGRESS, EINTR, ENOTCONN, EWOULDBLOCK
 
 from cql_driver.core.pending import Pending
+from cql_driver.runtimes.stream import INTERRUPTED, SMALL, SocketStream
 from cql_driver.runtimes.system import READ, WRITE, is_literal
 
 TYPE_CHECKING = False
@@ -39,11 +39,9 @@ LOW_WATER = 1 << 18
 LINGER = 5.0
 """Seconds that `close` gives the peer to take what was written."""
 
-_SMALL, _LARGE = 1 << 16, 1 << 18  # of a read; large ones only while the peer fills small ones
 _MOST_DRAINED = 16  # reads of what comes too late
 _MOST_SENT = 1 << 18  # bytes of one send that are joined for it
 _BACKLOG_FULL = 0.02  # seconds after which a Unix socket with a full backlog is tried again
-INTERRUPTED = "the thread that drove this connection was interrupted"
 
 
 class _Socket(_socket.socket):
@@ -58,45 +56,10 @@ class _Socket(_socket.socket):
         self.close()
 
 
-class TcpTransport:
+class TcpTransport(SocketStream):
     """A connected stream. `start` tells the protocol of it and begins to read."""
 
-    __slots__ = (
-        "_at_end",
-        "_buffer",
-        "_buffered",
-        "_closed",
-        "_closing",
-        "_events",
-        "_fd",
-        "_full",
-        "_linger",
-        "_protocol",
-        "_reading",
-        "_recv",
-        "_runtime",
-        "_send",
-        "_size",
-        "_sock",
-    )
-
-    def __init__(self, runtime: SocketRuntime, sock: _Socket, protocol: StreamProtocol) -> None:
-        self._runtime = runtime
-        self._sock = sock
-        self._fd = sock.fileno()
-        self._recv = sock.recv
-        self._send = sock.send
-        self._protocol: StreamProtocol | None = protocol
-        self._events = 0
-        self._size = _SMALL
-        self._buffer: deque[bytes | memoryview] = deque()
-        self._buffered = 0
-        self._reading = True
-        self._at_end = False
-        self._full = False
-        self._closing = False
-        self._closed = False
-        self._linger: Timer | None = None
+    __slots__ = ()
 
     def start(self) -> None:
         """Begin; what `connection_made` raises ends the stream and is raised."""
@@ -113,29 +76,6 @@ class TcpTransport:
 
     # --- writing ------------------------------------------------------------------------------
 
-    def write(self, data: bytes) -> None:
-        """Send `data`, now or when the peer takes it; never blocks."""
-        if self._buffer:
-            if not self._closing:
-                self._keep(data)
-            return
-        if self._closing:
-            return
-        try:
-            sent = self._send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError as exc:
-            self.fail(exc)
-            return
-        except BaseException:
-            # Ctrl-C came with the call's return, so nobody knows what was sent.
-            self.fail(ConnectionAbortedError(INTERRUPTED))
-            raise
-        if sent != len(data):
-            self._keep(memoryview(data)[sent:])
-            self._watch()
-
     def _keep(self, data: bytes | memoryview) -> None:
         self._buffer.append(data)
         self._buffered += len(data)
@@ -149,7 +89,7 @@ class TcpTransport:
             return
         try:
             data = self._take_some()
-            sent = self._send(data)
+            sent = self._sock.send(data)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError as exc:
@@ -183,32 +123,6 @@ class TcpTransport:
         return b"".join(some)
 
     # --- reading ------------------------------------------------------------------------------
-
-    def on_readable(self) -> None:
-        """Read once, and hand it on; the other streams have their turn before the next read."""
-        if not self._events & READ:
-            return
-        try:
-            data = self._recv(self._size)
-            if data:
-                if self._closing:
-                    return  # not wanted any more, but see `_watch`
-                self._size = _LARGE if len(data) >= _SMALL else _SMALL
-                self._protocol.data_received(data)  # type: ignore[union-attr]
-                return
-        except (BlockingIOError, InterruptedError):
-            return
-        except Exception as exc:  # noqa: BLE001 - a stream that is not understood is over
-            self.fail(exc)
-            return
-        except BaseException:
-            self.fail(ConnectionAbortedError(INTERRUPTED))
-            raise
-        if self._closing:
-            self._at_end = True  # it may still take what was written
-            self._watch()
-            return
-        self.fail(ConnectionResetError("the peer closed the connection"))
 
     def pause_reading(self) -> None:
         """Stop calling `data_received`."""
@@ -246,7 +160,7 @@ class TcpTransport:
 
     def _finish(self) -> None:
         """End the stream in peace: all is written."""
-        drain(self._recv)
+        drain(self._sock.recv)
         self._end(None)
 
     def abort(self) -> None:
@@ -451,7 +365,7 @@ def drain(recv: Callable[[int], bytes]) -> None:
     """
     try:
         for _ in range(_MOST_DRAINED):
-            if not recv(_SMALL):
+            if not recv(SMALL):
                 break
     except OSError:
         pass

@@ -1,0 +1,269 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+"""Turns of a loop that its callers drive; the twin of `cql_driver.runtimes.turns`.
+
+What must hold, beside what `cql_driver.runtimes.leader` says:
+
+- No code of Python runs, and no signal's exception comes, between the taking of the token and
+  the `try` whose end gives it back.
+- Signals are looked at before the leader looks whether it is done, never after: a handler could
+  make it done, and the leader would sleep in vain.
+- Who sleeps says so, then looks at the queue of calls; who leaves a call does it the other way
+  round. So the flag is swapped with a barrier, which a build without the GIL needs.
+"""
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport EINTR, errno
+from libc.math cimport ceil
+
+from cql_speedups.attempts cimport FirstAttempt
+from cql_speedups.sockets cimport SocketStream
+
+import os
+from _thread import allocate_lock
+from collections import deque
+from time import monotonic
+
+cdef extern from "pythread.h":
+    unsigned long PyThread_get_thread_ident()
+
+cdef extern from "turns.h" nogil:
+    const int has_epoll
+    ctypedef struct Event:
+        unsigned int events
+    int event_fd(const Event *event)
+    int swap_flag(Flag *flag, int value)
+    int sleep_in_epoll(int epoll, Event *events, int most, int milliseconds)
+    double clock_seconds()
+
+__all__ = ["Shared", "Turns"]
+
+cdef enum:
+    READ = 1  # the bits of cql_driver.runtimes.system
+    WRITE = 4
+    MOST_EVENTS = 256
+
+cdef double LONGEST = 86400.0  # seconds of a sleep
+
+
+cdef class Shared:
+    """What loop and background thread both hold."""
+
+    def __init__(self, poller, waker):
+        self.poller = poller
+        self.waker = waker
+        self.nap = allocate_lock()
+        self.nap.acquire()
+        self.epoll = getattr(poller, "epoll_fd", -1) if has_epoll else -1
+
+    @property
+    def sleeping(self):
+        """The leader is about to sleep and looks at its queue once more, or sleeps."""
+        return self.asleep != 0
+
+    @sleeping.setter
+    def sleeping(self, bint sleeping):
+        swap_flag(&self.asleep, sleeping)
+
+    def wake(self):
+        """Wake the leader if it sleeps. Any thread."""
+        if swap_flag(&self.asleep, 0):
+            try:
+                self.waker.ring()
+            except OSError:
+                pass  # full, so awake; or closed
+
+    def end(self):
+        """Have the thread end."""
+        self.ended = True
+        try:
+            self.waker.ring()
+        except OSError:
+            pass
+        try:
+            self.nap.release()
+        except RuntimeError:
+            pass  # it is released already
+
+    def close(self):
+        """Close the descriptors."""
+        self.ended = True
+        self.epoll = -1
+        self.waker.close()
+        self.poller.close()
+
+
+cdef inline double now():
+    return clock_seconds() if has_epoll else monotonic()
+
+
+cdef class Turns:
+    """The part of a led loop that is busy; who leads when is said in `LedRuntime`."""
+
+    cdef public list _free
+    cdef public unsigned long _owner
+    cdef public Py_ssize_t _depth
+    cdef public object _ready
+    cdef public object _users
+    cdef public object _followers
+    cdef public object _timers
+    cdef public dict _handlers
+    cdef public Shared _shared
+    cdef public bint _has_thread
+    cdef public Py_ssize_t activity
+    cdef public Py_ssize_t unattended
+    cdef public bint ended
+    cdef list _heap
+    cdef bint _late
+
+    def __cinit__(self, *args, **kwargs):
+        from cql_driver.runtimes.timers import Timers
+
+        self._free = []
+        self._ready, self._users, self._followers = deque(), deque(), deque()
+        self._timers = Timers()
+        self._heap = self._timers.heap  # which is changed and never replaced
+        self._handlers = {}
+
+    # --- leading ------------------------------------------------------------------------------
+
+    def perform(self, function, waitable):
+        """Have the loop call the function, and wait until `waitable` is done. Any thread."""
+        cdef unsigned long ident = PyThread_get_thread_ident()
+        cdef FirstAttempt request = <FirstAttempt>waitable if isinstance(waitable, FirstAttempt) else None
+        if not self._take():
+            self._perform_led(function, waitable, ident)
+            return
+        self._owner = ident
+        try:
+            self.activity += 1
+            function()
+            if len(self._ready):
+                self.run_ready()
+            if request is None:
+                while True:
+                    PyErr_CheckSignals()
+                    if self.ended or waitable.done:
+                        break
+                    self._turn(-1.0)
+            else:
+                while True:
+                    PyErr_CheckSignals()
+                    if self.ended or request.done:
+                        break
+                    self._turn(-1.0)
+            if len(self._ready) or len(self._users):
+                self.settle()
+        finally:
+            self._owner = 0
+            if not self.ended:
+                self._free.append(None)
+            self._after_leading()
+        if not waitable.done:
+            raise self._refusal()
+
+    cdef bint _take(self) except -1:
+        """Take the token; return whether it was there."""
+        if not len(self._free):
+            return False
+        try:
+            del self._free[0]
+        except IndexError:
+            return False  # another thread, without the GIL, was faster
+        return True
+
+    cpdef _after_leading(self):
+        if (
+            len(self._followers)
+            or len(self._ready)
+            or self.unattended
+            or len(self._users)
+            or (self._shared is not None and self._shared.wanted)
+        ):
+            self._hand_over()
+
+    # --- one turn -----------------------------------------------------------------------------
+
+    def turn(self, deadline=None):
+        """Do one turn of the loop, sleeping until `deadline` at most. By the leader."""
+        self._turn(-1.0 if deadline is None else max(0.0, <double>deadline))
+
+    def before_poll(self, deadline):
+        """Return how long to sleep, having announced it. By the leader."""
+        return self._before(-1.0 if deadline is None else max(0.0, <double>deadline))
+
+    def after_poll(self, list events):
+        """Handle what the sleep gave. By the leader."""
+        for fd, mask in events:
+            self._serve(fd, mask)
+        self._after(not events)
+
+    cdef double _before(self, double deadline) except -2.0:
+        # Nothing of Python is called here: it could make done what the leader waits for.
+        cdef double timeout = -1.0, time, left
+        self._late = False
+        if deadline >= 0.0 or self._heap:
+            time = now()
+            if self._heap:
+                timeout = <double>(<tuple>self._heap[0])[0] - time
+                if timeout <= 0.0:
+                    timeout = 0.0
+                    self._late = True
+            if deadline >= 0.0:
+                left = deadline - time if deadline > time else 0.0
+                timeout = left if timeout < 0.0 or left < timeout else timeout
+        if not self._depth and len(self._users):
+            timeout = 0.0
+        swap_flag(&self._shared.asleep, 1)
+        if len(self._ready):
+            return 0.0
+        return timeout if timeout < LONGEST else LONGEST
+
+    cdef int _turn(self, double deadline) except -1:
+        cdef Event events[MOST_EVENTS]
+        cdef Shared shared = self._shared
+        cdef double timeout = self._before(deadline)
+        cdef int count, i, milliseconds
+        if shared.epoll < 0:
+            found = shared.poller.poll(timeout, MOST_EVENTS)
+            swap_flag(&shared.asleep, 0)
+            self.after_poll(found)
+            return 0
+        # Never too short, or the loop would spin for what is left.
+        milliseconds = -1 if timeout < 0.0 else <int>ceil(timeout * 1e3)
+        with nogil:
+            count = sleep_in_epoll(shared.epoll, events, MOST_EVENTS, milliseconds)
+        swap_flag(&shared.asleep, 0)
+        if count < 0:
+            if errno != EINTR:
+                raise OSError(errno, os.strerror(errno))
+            count = 0  # a signal, which the caller looks at
+        for i in range(count):
+            self._serve(event_fd(&events[i]), events[i].events)
+        return self._after(count == 0)
+
+    cdef int _serve(self, int fd, int mask) except -1:
+        cdef object handler = self._handlers.get(fd)
+        if handler is None:
+            return 0  # closed by what came before in this turn
+        try:
+            if mask != WRITE:
+                if isinstance(handler, SocketStream):
+                    (<SocketStream>handler).take()
+                else:
+                    handler.on_readable()
+            if mask != READ:
+                handler.on_writable()
+        except Exception:
+            from cql_driver.runtimes.turns import logger
+
+            logger.exception("The event loop failed on a connection")
+        return 0
+
+    cdef int _after(self, bint nothing) except -1:
+        if self._late or nothing:
+            self._timers.move_due(now(), self._ready)
+        if len(self._ready):
+            self.run_ready()
+        if not self._depth and len(self._users):
+            self.run_users()
+        return 0
