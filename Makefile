@@ -21,7 +21,7 @@ prepare = @$(PYTHON) -c pass 2>/dev/null \
 	|| { echo "make $@: $(PYTHON) is missing: install Python 3.11 or newer" >&2; exit 1; }; \
 	$(PYTHON) tools/preflight.py $@ $(1) && $(MAKE) --silent --no-print-directory $(READY)
 
-.PHONY: help demo test reactors check fix fuzz soak bench build clean
+.PHONY: help demo test reactors check fix fuzz fuzz-native soak bench build clean
 .DEFAULT_GOAL := help
 
 help:
@@ -31,6 +31,7 @@ help:
 	@echo "make fix       mend what the linter and the formatter can mend"
 	@echo "make demo      start a Cassandra node and show the driver on it; ARGS='--rows 30000' is shorter"
 	@echo "make fuzz      feed the decoders random bytes; ARGS goes to the fuzzer"
+	@echo "make fuzz-native  the compiled decoders, built with AddressSanitizer; needs clang; ARGS='--executions N'"
 	@echo "make soak      ten minutes at full speed on three nodes that fail; ARGS='--seconds N'"
 	@echo "make bench     measure the driver beside others and write docs/performance.md (about ten minutes);"
 	@echo "               ARGS='speed --rounds 1' is quick, ARGS=kernels the codec; see benchmarks/README.md"
@@ -65,6 +66,10 @@ soak:
 fuzz:
 	$(call prepare,python compiler)
 	$(HATCH) run fuzz:run $(ARGS)
+
+fuzz-native:
+	$(call prepare,python compiler)
+	$(HATCH) run fuzz:native $(ARGS)
 
 bench:
 	$(call prepare,python compiler)
