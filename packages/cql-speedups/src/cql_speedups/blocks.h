@@ -123,6 +123,7 @@ static inline int unpack_block(const char *source, Py_ssize_t size, char *target
     const uint8_t *ip = (const uint8_t *)source, *end = ip + size;
     uint8_t *op = (uint8_t *)target, *op_end = op + plain;
     if (size < 0 || plain < 0) return 0;
+    if (plain == 0) return size == 1 && *ip == 0;
     while (ip < end) {
         unsigned token = *ip++;
         size_t count = token >> 4, match = token & 15, distance;
