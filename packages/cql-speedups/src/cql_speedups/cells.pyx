@@ -8,7 +8,6 @@ more, tells it.
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.datetime cimport import_datetime
 from libc.stdint cimport INT32_MAX, INT32_MIN, int8_t, int16_t, int32_t, int64_t
 
 from cql_speedups.values cimport (
@@ -16,6 +15,7 @@ from cql_speedups.values cimport (
     fill,
     get_double,
     get_float,
+    load_datetime,
     make_address,
     make_ascii,
     make_datetime,
@@ -32,8 +32,6 @@ from cql_speedups.wire cimport get16, get32, get64
 from importlib import import_module
 
 from cql_protocol.types.base import INSTANCES
-
-import_datetime()
 
 __all__ = ["Odd"]
 
@@ -253,6 +251,10 @@ cdef class InetText(Cell):
 @cython.final
 cdef class Moment(Slotted):
     cdef bint aware
+
+    def __init__(self, cls, names):
+        load_datetime()
+        Slotted.__init__(self, cls, names)
 
     cdef object read(self, const char *p, Py_ssize_t size):
         if size != 8:

@@ -34,6 +34,12 @@ static inline void civil_from_days(int64_t days, int *year, int *month, int *day
     *year = (int)(year_of_era + era * 400) + (*month <= 2);
 }
 
+/* Import what `make_datetime` needs. */
+static inline int load_datetime(void) {
+    if (PyDateTimeAPI == NULL) PyDateTime_IMPORT;
+    return PyDateTimeAPI == NULL ? -1 : 0;
+}
+
 /* The datetime of milliseconds from the epoch; None where no datetime reaches. */
 static inline PyObject *make_datetime(int64_t milliseconds, int aware) {
     int64_t days = milliseconds / 86400000, rest = milliseconds % 86400000;

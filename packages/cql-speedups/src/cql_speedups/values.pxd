@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t
 cdef extern from "values.h":
     double get_double(const char *p) noexcept
     double get_float(const char *p)
+    int load_datetime() except -1
     object make_datetime(int64_t milliseconds, bint aware)
     object make_int(const char *p, Py_ssize_t size)
     object make_uint(const char *p, Py_ssize_t size)
