@@ -1,47 +1,18 @@
-"""`plain_rows.c`, compiled when it is first needed: what plain C takes to build the rows.
-
-It is compiled by the compiler that the interpreter was made by, below ``.hatch``.
-"""
+"""What plain C makes of a page: the functions of `plain_rows.c`, for the benchmarks' tables."""
 
 from __future__ import annotations
 
-import importlib.util
-import shlex
-import subprocess
 import sys
-import sysconfig
 from collections import namedtuple
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import schema
+from compile_c import compiled
 
-SOURCE = Path(__file__).with_name("plain_rows.c")
 PAGE_KINDS = "utiqdsblmx"
 """The columns of `schema.PAGE_COLUMNS`: uuid, text, int, bigint, double, timestamp, boolean,
 list<int>, map<text, int>, blob."""
-
-
-@cache
-def module() -> Any:
-    """Return the extension; compile it if its source is newer."""
-    tag = "{}.{}".format(*sys.version_info[:2])
-    folder = SOURCE.parents[1] / ".hatch" / tag / "plain"
-    target = folder / ("plain_rows" + str(sysconfig.get_config_var("EXT_SUFFIX")))
-    if not target.exists() or target.stat().st_mtime < SOURCE.stat().st_mtime:
-        folder.mkdir(parents=True, exist_ok=True)
-        compiler = shlex.split(str(sysconfig.get_config_var("CC") or "cc"))
-        include = sysconfig.get_path("include")
-        flags = ["-O3", "-fPIC", "-shared", "-Wall", "-fno-strict-aliasing", "-I", include]
-        subprocess.run([*compiler, *flags, str(SOURCE), "-o", str(target)], check=True)
-    spec = importlib.util.spec_from_file_location("plain_rows", target)
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
 
 
 def cells_of(body: bytes) -> tuple[bytes, int, int]:
@@ -51,27 +22,27 @@ def cells_of(body: bytes) -> tuple[bytes, int, int]:
 
 def tuples(body: bytes, offset: int, rows: int) -> Any:
     """Return the rows as tuples."""
-    return module().tuples(body, offset, rows, PAGE_KINDS)
+    return compiled("plain_rows").tuples(body, offset, rows, PAGE_KINDS)
 
 
 def named(body: bytes, offset: int, rows: int) -> Any:
     """Return the rows as named tuples."""
-    return module().tuples(body, offset, rows, PAGE_KINDS, _Row)
+    return compiled("plain_rows").tuples(body, offset, rows, PAGE_KINDS, _Row)
 
 
 def dicts(body: bytes, offset: int, rows: int) -> Any:
     """Return the rows as dicts."""
-    return module().dicts(body, offset, rows, PAGE_KINDS, _NAMES)
+    return compiled("plain_rows").dicts(body, offset, rows, PAGE_KINDS, _NAMES)
 
 
 def walk(body: bytes, offset: int, rows: int) -> Any:
     """Go over every cell; return how many bytes they have."""
-    return module().walk(body, offset, rows, len(PAGE_KINDS))
+    return compiled("plain_rows").walk(body, offset, rows, len(PAGE_KINDS))
 
 
 def copy(body: bytes, offset: int, rows: int) -> Any:
     """Return the floats of the last column of each row, in this machine's order, as bytes."""
-    return module().floats(body, offset, rows, 2, schema.DIMENSION)
+    return compiled("plain_rows").floats(body, offset, rows, 2, schema.DIMENSION)
 
 
 _NAMES = tuple(sys.intern(name) for name in schema.PAGE_COLUMNS)
