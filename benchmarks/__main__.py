@@ -2,6 +2,7 @@
 
 speed               every line of docs/performance.md in one run; without any word it is written
 kernels [GROUP …]   CPU time of the codec's kernels, in pure Python and compiled
+profile             where the time of our compiled driver goes, by perf
 counts              Python functions called and blocks allocated for a request
 requests            requests/s, CPU per request and latencies, side by side with other drivers
 asyncio             CPU per request of asyncio drivers, on asyncio and uvloop
@@ -34,6 +35,7 @@ COMMANDS = {
     "scan": "scan",
     "schema": "schema_cost",
     "speed": "speed.command",
+    "profile": "profile",
 }
 
 
