@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from cql_driver.columnar.pages import Columns
+from cql_driver.columnar.pages import Columns, row_ends
 from cql_protocol.types import BOOLEAN, INT, TEXT, UUID, CqlType, ListType, MapType, VectorType
 from tests.columnar.pages import page_of
 
@@ -156,3 +156,21 @@ def test_pages_that_cannot_be(arguments: Any) -> None:
 def test_pages_are_made_by_columns_alone() -> None:
     with pytest.raises(TypeError, match=r"Columns\.read"):
         type(page_columns())()
+
+
+def test_where_rows_end() -> None:
+    page = page_of([INT, TEXT], [(1, "ab"), (None, None), (3, "")])
+    assert row_ends(page.body, 0, 3, 2) == [14, 22, len(page.body)]
+    assert row_ends(b"xy" + page.body, 2, 3, 2) == [16, 24, len(page.body) + 2]
+    assert row_ends(b"", 0, 0, 2) == []
+    for offset, count, width in [
+        (0, 2, 2),
+        (0, 4, 2),
+        (0, 3, 1),
+        (-1, 3, 2),
+        (0, -1, 2),
+        (99, 0, 2),
+    ]:
+        assert row_ends(page.body, offset, count, width) is None
+    assert row_ends(page.body[:-1], 0, 3, 2) is None
+    assert row_ends(page.body, 0, 2**40, 2) is None

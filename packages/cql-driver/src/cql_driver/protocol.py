@@ -121,15 +121,30 @@ class LazyRows:
         return self._page.row_count
 
     def __iter__(self) -> Iterator[Any]:
-        page, decoder, make, names = self._page, self._decoder, self._make, self._names
-        body, offset = page.body, page.offset
-        for _ in range(page.row_count):
-            try:
-                rows, offset = decode_rows(decoder.readers, body, offset, 1)
-            except DecodeError:
-                page.decode(decoder)  # raises the same, naming row and column
-                raise
+        make, names = self._make, self._names
+        for rows in self._single_rows():
             yield from rows if make is None else make(names, rows)
+
+    def _single_rows(self) -> Iterator[list[tuple[Any, ...]]]:
+        from cql_driver.columnar.pages import row_ends
+
+        page, decoder = self._page, self._decoder
+        body, offset, count = page.body, page.offset, page.row_count
+        ends = None
+        if row_ends is not None:
+            ends = row_ends(body, offset, count, len(decoder.readers))
+        try:
+            if ends is not None:
+                for end in ends:
+                    yield decoder.decode(body[offset:end], 0, 1)
+                    offset = end
+            else:
+                for _ in range(count):
+                    rows, offset = decode_rows(decoder.readers, body, offset, 1)
+                    yield rows
+        except DecodeError:
+            page.decode(decoder)  # raises the same, naming row and column
+            raise
         if offset != len(body):
             page.decode(decoder)
 

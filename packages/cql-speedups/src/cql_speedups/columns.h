@@ -106,6 +106,16 @@ static inline const char *put_next(Column *column, const char *p, const char *en
     return size > 0 ? p + size : p;
 }
 
+/* Returns what follows the [bytes] at `p`, or NULL where they end too early. */
+static inline const char *skip_cell(const char *p, const char *end) {
+    int32_t size;
+    if (end - p < 4) return NULL;
+    size = (int32_t)get32(p);
+    p += 4;
+    if (size > end - p) return NULL;
+    return size > 0 ? p + size : p;
+}
+
 /* Put numbers of 4 or 8 bytes, each with its length before it, if all have that length. */
 static int put_numbers(Column *child, const char *p, int64_t count) {
     int64_t width = child->shape->width, stride = 4 + width;
@@ -177,14 +187,8 @@ static int put_struct(Column *column, const char *p, int32_t size) {
         if ((p = put_next(&column->children[at], p, end, &status)) == NULL) return status;
     for (; at < column->shape->n_children; at++)
         if ((status = column_nulls(&column->children[at], 1))) return status;
-    while (p != end) { /* fields that were added since the type was described */
-        int32_t skipped;
-        if (end - p < 4) return COLUMN_ODD;
-        skipped = (int32_t)get32(p);
-        p += 4;
-        if (skipped > end - p) return COLUMN_ODD;
-        if (skipped > 0) p += skipped;
-    }
+    while (p != end) /* fields that were added since the type was described */
+        if ((p = skip_cell(p, end)) == NULL) return COLUMN_ODD;
     column->length++;
     return COLUMN_OK;
 }

@@ -49,6 +49,7 @@ cdef extern from "texts.h":
 cdef extern from "columns.h" nogil:
     int put_rows(Column *root, const char *p, const char *end, int32_t count)
     int put_bytes(Column *column, const char *p, int64_t size)
+    const char *skip_cell(const char *p, const char *end)
     int (*column_other_text)(Column *column, const char *p, int32_t size)
 
 cdef extern from "arrow.h" nogil:
@@ -63,7 +64,7 @@ cdef extern from "arrow.h" nogil:
     int stream_export(Shape *shape, int64_t room, ArrowArrayStream *out)
     void stream_add(ArrowArrayStream *stream, Page *page)
 
-__all__ = ["Columns", "PageColumns", "PagesColumns"]
+__all__ = ["Columns", "PageColumns", "PagesColumns", "row_ends"]
 
 cdef enum:
     LARGE = 65536  # bytes of a page from which letting other threads run pays
@@ -321,3 +322,29 @@ cdef class PagesColumns:
     def __arrow_c_stream__(self, requested_schema=None):
         """Return a stream of all pages in a capsule."""
         return stream_capsule(self.owner, self.pages)
+
+
+# --- rows, without what is in them --------------------------------------------------------------
+
+def row_ends(bytes body not None, Py_ssize_t offset, Py_ssize_t count, Py_ssize_t width):
+    """Return where each of `count` rows of `width` columns ends, the first beginning at `offset`.
+
+    None where the bytes end early, or some are left.
+    """
+    cdef const char *start = PyBytes_AS_STRING(body)
+    cdef const char *end = start + PyBytes_GET_SIZE(body)
+    cdef const char *p
+    cdef Py_ssize_t at
+    cdef list ends = []
+    if offset < 0 or width <= 0 or count < 0 or offset > end - start:
+        return None
+    p = start + offset
+    if count > (end - p) // 4 // width:
+        return None
+    for _ in range(count):
+        for at in range(width):
+            p = skip_cell(p, end)
+            if p == NULL:
+                return None
+        ends.append(p - start)
+    return ends if p == end else None

@@ -22,6 +22,9 @@ __all__ = ["PageReader", "page_reader"]
 Columns: Any = compiled("columns", "Columns", None)
 """Reads pages into columns; None where nothing is compiled."""
 
+row_ends: Any = compiled("columns", "row_ends", None)
+"""Says where the rows of a page end, without reading what is in them; None as well."""
+
 PLAIN = ReadOptions(inet_text=True, set_factory=list, map_factory=list)
 """What values are read by that columns are made of: sets and maps in the server's order."""
 
