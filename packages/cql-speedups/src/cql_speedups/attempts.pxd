@@ -29,6 +29,8 @@ cdef class FirstAttempt(Encoded):
     cdef object timestamp
     cpdef start(self)
     cdef object _pick(self, object pick)
+    cdef object make_bound(self)
+    cdef int wake(self) except -1
     cdef int told(self) except -1
     cdef bint _send(self, object pool, object link, object host) except -1
 

@@ -5,6 +5,7 @@ A request for a prepared statement with nothing unusual about it is encoded when
 statement and message are made of those bytes when somebody asks for them.
 """
 
+cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
@@ -12,6 +13,7 @@ from cql_speedups.frames cimport Description
 from cql_speedups.members cimport Member, find_member, read_member
 from cql_speedups.outbox cimport Encoded, Outbox
 from cql_speedups.picks cimport pick_host, undecided
+from cql_speedups.threads cimport full_fence
 
 from cql_protocol.errors import DriverException, StreamsExhausted
 from cql_protocol.messages import RawRows
@@ -98,13 +100,11 @@ cdef class FirstAttempt(Encoded):
     @property
     def statement(self):
         """What is run."""
-        if self.bound is None and self.frame is not None:
-            self.bound = bound_class.__new__(bound_class)
-            attributes = self.bound.__dict__
-            attributes["prepared_statement"] = self.prepared
-            attributes["snapshot"] = self.plan.snapshot
-            attributes["values"] = self.plan.cells(self.frame)
-        return self.bound
+        # Threads may ask for it while the loop asks for the message, or for this.
+        with cython.critical_section(self):
+            if self.bound is None and self.frame is not None:
+                self.bound = self.make_bound()
+            return self.bound
 
     @statement.setter
     def statement(self, statement):
@@ -113,17 +113,29 @@ cdef class FirstAttempt(Encoded):
     @property
     def message(self):
         """What is sent; from now on it may be changed, so that it has to be encoded anew."""
-        if self.sent is None and self.frame is not None:
-            self.sent = message_class(
-                self.plan.shape, self.statement.values, self.timestamp
-            )
-            self.frame = None
-        return self.sent
+        cdef object bound
+        with cython.critical_section(self):
+            if self.sent is None and self.frame is not None:
+                if self.bound is None:
+                    self.bound = self.make_bound()
+                bound = self.bound
+                self.sent = message_class(self.plan.shape, bound.values, self.timestamp)
+                self.frame = None
+            return self.sent
 
     @message.setter
     def message(self, message):
         self.sent = message
         self.frame = None
+
+    cdef object make_bound(self):
+        """Return the statement that the frame was made of."""
+        cdef object bound = bound_class.__new__(bound_class)
+        cdef dict attributes = bound.__dict__
+        attributes["prepared_statement"] = self.prepared
+        attributes["snapshot"] = self.plan.snapshot
+        attributes["values"] = self.plan.cells(self.frame)
+        return bound
 
     @property
     def result_columns(self):
@@ -138,9 +150,16 @@ cdef class FirstAttempt(Encoded):
     def finish(self):
         """Become done and wake who waits. A second call does nothing."""
         if not self.done:
-            self.done = True
-            if self.waiter is not None:
-                release(self.waiter)
+            self.wake()
+
+    cdef int wake(self) except -1:
+        """Become done. Who waits looks at `done` after it has set `waiter`."""
+        full_fence()
+        self.done = True
+        full_fence()
+        if self.waiter is not None:
+            release(self.waiter)
+        return 0
 
     cpdef start(self):
         """Send the first attempt, or find out why that cannot be."""
@@ -218,9 +237,7 @@ cdef class FirstAttempt(Encoded):
         if self.more is None and (type(response) is void_class or type(response) is rows_class):
             self.link = None
             self.outcome = response
-            self.done = True
-            if self.waiter is not None:
-                release(self.waiter)
+            self.wake()
             self.told()
             return 0
         link, self.link = self.link, None
@@ -228,11 +245,11 @@ cdef class FirstAttempt(Encoded):
         return 0
 
     cdef Description described(self):
-        return None if self.plan is None else self.plan.description
+        return None if self.plan is None else self.plan.known()
 
     cdef int describe(self, Description description) except -1:
         if self.plan is not None:
-            self.plan.description = description
+            self.plan.learn(description)
         return 0
 
     cdef int told(self) except -1:

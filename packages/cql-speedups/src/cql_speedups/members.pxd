@@ -7,13 +7,13 @@ cdef extern from *:
     static int find_member(PyObject *cls, PyObject *name, Member *found) {
         PyObject *descriptor = PyObject_GetAttr(cls, name);
         if (descriptor == NULL) return -1;
-        found->cls = (PyTypeObject *)cls;
         Py_INCREF(cls);
-        found->name = name;
         Py_INCREF(name);
-        found->member = NULL;
+        /* Another thread may do the same meanwhile, and a third read: never write but the end. */
         if (PyObject_TypeCheck(descriptor, &PyMemberDescr_Type))
             found->member = ((PyMemberDescrObject *)descriptor)->d_member;
+        found->name = name;
+        found->cls = (PyTypeObject *)cls;
         Py_DECREF(descriptor);
         return 0;
     }

@@ -1,6 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """What a result holds; the twin of cql_driver.cluster.page."""
 
+cimport cython
 from cql_speedups.attempts cimport FirstAttempt
 from cql_speedups.frames cimport Description
 from cql_speedups.members cimport Member, find_member, read_member
@@ -53,12 +54,15 @@ cdef class Page:
         if rows is None:
             rows = self._decode_any()
             self.learn(rows)
-        self._rows = rows
+        with cython.critical_section(self):
+            self._rows = rows
         return rows
 
     def one(self):
         """Return the first row of the current page, or None."""
-        cdef object rows = self._rows
+        cdef object rows
+        with cython.critical_section(self):
+            rows = self._rows
         if rows is None:
             rows = self._decode_page()
         if type(rows) is list:
@@ -76,7 +80,7 @@ cdef class Page:
         outcome = request.outcome
         if request.plan is None or type(outcome) is not rows_class:
             return None
-        reading = request.plan.reading
+        reading = request.plan.read_by()
         if (
             reading is None
             or reading.metadata is not read_member(outcome, &m_metadata)
@@ -103,7 +107,7 @@ cdef class Page:
         request = <FirstAttempt>self._execution
         if (
             request.plan is None
-            or (description := request.plan.description) is None
+            or (description := request.plan.known()) is None
             or type(request.outcome) is not rows_class
             or request.outcome.metadata is not description.metadata
             or self._session.client_protocol_handler is not plain_handler
@@ -121,7 +125,7 @@ cdef class Page:
                 reading = Reading.__new__(Reading)
                 reading.metadata, reading.decoder = description.metadata, decoder
                 reading.read, reading.make = compiled.read, make
-                request.plan.reading = reading
+                request.plan.keep(reading)
         return 0
 
 

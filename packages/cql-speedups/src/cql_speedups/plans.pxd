@@ -22,8 +22,13 @@ cdef class Plan:
     cdef bint lwt
     cdef int kind
     cdef int version
+    # Threads read what others replace: by the methods alone.
     cdef Description description
     cdef Reading reading
+    cdef Description known(self)
+    cdef int learn(self, Description description) except -1
+    cdef Reading read_by(self)
+    cdef int keep(self, Reading reading) except -1
     cdef bytes frame(self, object values, object timestamp, bint allow_unset)
     cdef list cells(self, bytes frame)
     cdef bint hash_key(self, bytes frame, int64_t *token) except -1

@@ -29,6 +29,28 @@ cdef class Reading:
 cdef class Plan:
     """What requests of one shape have alike; see `cql_driver.query.messages.Shape`."""
 
+    cdef Description known(self):
+        """Return how the results begin, as far as that is known."""
+        with cython.critical_section(self):
+            return self.description
+
+    cdef int learn(self, Description description) except -1:
+        """Take over how a result began."""
+        with cython.critical_section(self):
+            self.description = description
+        return 0
+
+    cdef Reading read_by(self):
+        """Return what the page before was read by; None when there was none."""
+        with cython.critical_section(self):
+            return self.reading
+
+    cdef int keep(self, Reading reading) except -1:
+        """Take over what a page was read by."""
+        with cython.critical_section(self):
+            self.reading = reading
+        return 0
+
     cdef bytes frame(self, object values, object timestamp, bint allow_unset):
         """Return a frame without its stream; None when the values need a closer look."""
         cdef Buffer buffer

@@ -1,6 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """The last timestamp of a generator; the twin of cql_driver.timestamps."""
 
+cimport cython
 from libc.stdint cimport int64_t
 
 from _thread import allocate_lock
@@ -30,9 +31,11 @@ cdef class LastTimestamp:
         return self.after(now)
 
     cdef int64_t after(self, int64_t now):
-        # No code of Python runs here, so no other thread comes between.
-        self.last = now if now > self.last else self.last + 1
-        return self.last
+        # With a GIL nothing here lets another thread come between.
+        cdef int64_t last
+        with cython.critical_section(self):
+            last = self.last = now if now > self.last else self.last + 1
+        return last
 
     cdef object by_clock(self):
         cdef int64_t now = microseconds(), last = self.after(now)
