@@ -16,7 +16,7 @@ static inline int put_bytes(Column *column, const char *p, int64_t size) {
         int status = column_room(column, size);
         if (status) return status;
     }
-    memcpy(column->data + column->used, p, (size_t)size);
+    if (size) memcpy(column->data + column->used, p, (size_t)size);
     column->used += size;
     column->offsets[++column->length] = (int32_t)column->used;
     return COLUMN_OK;
