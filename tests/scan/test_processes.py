@@ -309,3 +309,16 @@ def test_the_policies_are_sent_as_they_were_made(nodes: LiveNodes) -> None:
             assert other.latency_awareness.exclusion_threshold == 3.0
             assert other._child_policy.local_dc == "dc1"
             assert other._child_policy.used_hosts_per_remote_dc == 1
+
+
+def test_a_login_is_sent_along() -> None:
+    from cql_driver.auth import PlainTextAuthProvider
+
+    with LiveNodes(1, users={"reader": "secret"}) as nodes:
+        nodes.cluster.t.add(k=1, v="one")
+        login = PlainTextAuthProvider("reader", "secret")
+        with Cluster(**nodes.options, auth_provider=login) as cluster:
+            session = cluster.connect("ks")
+            assert [row.v for row in scan(session, "t", processes=2)] == ["one"]
+            partition = scan(session, "t").partitions[0]
+            assert "secret" not in repr(partition) + str(partition) + repr(partition.query)

@@ -209,7 +209,7 @@ def test_pages_of_a_partition(session: Session) -> None:
         ({"table": "nothing"}, "there is no table ks.nothing"),
         ({"table": "nowhere.t"}, "there is no table nowhere.t"),
         ({"table": 7}, "table=7 is not the name"),
-        ({"table": "system.local"}, "by session.execute"),
+        ({"table": "system.local"}, r"by session\.execute"),
         ({"columns": ["k", "x"]}, "no column 'x'; it has k, v"),
         ({"columns": "k"}, "give a list of names"),
         ({"columns": []}, "names of columns"),
