@@ -212,6 +212,11 @@ def test_python_that_is_kept_does_not_look(fake: Any, case: str) -> None:
 LACKING = [
     pytest.param("", {}, id="no module"),
     pytest.param("from cql_speedups import murmur3", {"murmur3": "other = 1"}, id="no function"),
+    pytest.param(
+        "def __getattr__(name): raise ImportError(f'{name}: undefined symbol')",
+        {},
+        id="a library that cannot be loaded",
+    ),
 ]
 """A wheel that was damaged, or a library built before the last change of its source."""
 

@@ -72,8 +72,13 @@ def compiled(module: str, name: str, fallback: _T) -> _T:
     """Return `cql_speedups.<module>.<name>`, or `fallback` when Python code is to run."""
     if _extension is None:
         return fallback
-    found: _T | None = getattr(getattr(_extension, module, None), name, None)
+    lacks = f"it lacks {module}.{name}"
+    found: _T | None = None
+    try:
+        found = getattr(getattr(_extension, module, None), name, None)
+    except Exception as exc:  # noqa: BLE001 - as of the package itself
+        lacks += f" ({type(exc).__name__}: {exc})"
     if found is None:
-        _refuse(os.environ.get(_VARIABLE), f"cql-speedups is broken: it lacks {module}.{name}")
+        _refuse(os.environ.get(_VARIABLE), f"cql-speedups is broken: {lacks}")
         return fallback
     return found

@@ -1,8 +1,8 @@
-"""Compiled twins of functions of cql_protocol, chosen by it when this package is installed.
+"""Compiled twins of what cql_protocol and cql_driver have, chosen by `cql_protocol._accel`.
 
-Each module here but `libev` is named after a module of `cql_protocol`, and each function in it
-after the one it replaces: same name, same arguments, same results, same errors. Nobody but
-`cql_protocol` needs to import this package, and it does so only when both have the same version::
+Each function and class is named after the one it replaces: same name, same arguments, same
+results, same errors. Nobody else needs to import this package, and it is used only when it has
+the same version::
 
     >>> import cql_speedups.murmur3
     >>> cql_speedups.murmur3.murmur3(b"123")
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         murmur3,
         outbox,
         pages,
+        rounds,
+        rows,
         segments,
         sockets,
         timestamps,

@@ -6,6 +6,8 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint64_t
 
+__all__ = ["murmur3"]
+
 
 cdef inline uint64_t rotate(uint64_t x, int bits) noexcept:
     return (x << bits) | (x >> (64 - bits))

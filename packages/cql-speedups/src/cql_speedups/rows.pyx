@@ -26,7 +26,7 @@ from functools import partial
 from cql_protocol.errors import DecodeError
 from cql_speedups.cells import Odd
 
-__all__ = ["RowReader", "make_reader"]
+__all__ = ["make_reader"]
 
 cdef enum:
     MANY = 16  # rows from which stopping the collector pays

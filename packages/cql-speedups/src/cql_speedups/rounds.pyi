@@ -1,0 +1,13 @@
+from collections.abc import Iterator
+from typing import Any
+
+class Rounds:
+    ended: bool
+    failed: BaseException | None
+    finished: int
+    raises: bool
+    started: int
+    def __init__(self, session: Any, raises: bool, profile: Any, statement: Any) -> None: ...
+    def take(self, items: Iterator[Any], room: int) -> list[Any]: ...
+    def begin(self, end: Any, wanted: int, taken: list[Any]) -> None: ...
+    def __call__(self, request: Any) -> None: ...
