@@ -56,6 +56,8 @@ def build() -> Path:
         )
     finally:
         os.chdir(before)
+    for copied in (TARGET / "c").rglob("*.h"):
+        copied.unlink()  # Cython's copies may be of an older day: those of the package are included
     headers = max(header.stat().st_mtime for header in SOURCES.glob("*.h"))
     jobs = []
     for module in modules:
