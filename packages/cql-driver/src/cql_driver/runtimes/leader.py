@@ -288,9 +288,17 @@ class LedRuntime(Turns, Runtime):
                 waitable.waiter = waiter
         return waiter
 
+    def _all_followers(self) -> tuple[Waitable, ...]:
+        """Return what threads wait for now."""
+        while True:
+            try:
+                return tuple(self._followers)
+            except RuntimeError:
+                pass  # without a GIL one may come or go meanwhile: look again
+
     def has_followers(self) -> bool:
         """Say whether a thread waits that could lead."""
-        return any(not waitable.done for waitable in tuple(self._followers))
+        return any(not waitable.done for waitable in self._all_followers())
 
     def take(self) -> bool:
         """Become the leader, if nobody is. By the background thread."""
@@ -315,7 +323,7 @@ class LedRuntime(Turns, Runtime):
         if shared is None:
             return
         for _ in range(_PASSES):
-            for waitable in tuple(self._followers):
+            for waitable in self._all_followers():
                 if not waitable.done:
                     release(waitable.waiter)
                     return

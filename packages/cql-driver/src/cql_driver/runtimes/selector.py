@@ -164,7 +164,7 @@ class SelectorRuntime(LedRuntime, SocketRuntime):
         self._shared.end()
         self._shared.close()
         self._drop_everything()
-        for waitable in tuple(self._followers):
+        for waitable in self._all_followers():
             release(waitable.waiter)
 
     def _drop_everything(self) -> None:
