@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from cql_driver.cluster import Cluster, Session
+from cql_driver.scans.connecting import close_sessions
 from tests.aio.live import LiveNodes
 
 ROWS = 500
@@ -37,3 +38,4 @@ def session(nodes: LiveNodes) -> Iterator[Session]:
         session = cluster.connect("ks", wait_for_all_pools=True)
         session.default_fetch_size = 10
         yield session
+    close_sessions()

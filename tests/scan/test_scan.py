@@ -38,9 +38,8 @@ def test_rows_are_those_of_a_plain_read(session: Session) -> None:
     assert len(found) == ROWS
 
 
-@pytest.mark.parametrize("concurrency", [1, 3, 50])
-@pytest.mark.parametrize("partitions", [1, 7, 200])
-@pytest.mark.parametrize("page_size", [1, 10, 5000])
+@pytest.mark.parametrize(("concurrency", "partitions"), [(1, 1), (3, 200), (50, 7)])
+@pytest.mark.parametrize("page_size", [3, 10, 5000])
 def test_sizes(session: Session, concurrency: int, partitions: int, page_size: int) -> None:
     found = scan(session, "t", concurrency=concurrency, partitions=partitions, page_size=page_size)
     assert sorted(row.k for row in found) == ALL

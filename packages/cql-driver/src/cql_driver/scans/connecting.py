@@ -34,7 +34,7 @@ from cql_driver.policies import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Connector", "pickled", "session_of"]
+__all__ = ["Connector", "close_sessions", "pickled", "session_of"]
 
 # --- pickling ------------------------------------------------------------------------------------
 
@@ -199,6 +199,8 @@ class Connector:
             for name, value in named.items()
             if value is not NOT_SET and not _is_default(name, value)
         }
+        if not isinstance(cluster.contact_points, (list, tuple)):
+            given["contact_points"] = list(cluster.contact_endpoints)  # an iterator is used up
         if not cluster._protocol_explicit:
             given.pop("protocol_version", None)
         given["execution_profile"] = self._profile.clone()
@@ -262,12 +264,13 @@ def session_of(connector: Connector) -> Session:
     if session is None or session.is_shutdown:
         session = connector.open()
         if not _sessions:
-            atexit.register(_close)
+            atexit.register(close_sessions)
         _sessions[key] = session
     return session
 
 
-def _close() -> None:
+def close_sessions() -> None:
+    """Close what `session_of` has made in this process."""
     for (pid, _), session in _sessions.items():
         if pid == os.getpid():
             session.cluster.shutdown()

@@ -36,7 +36,7 @@ def to_delayed(partitions: Iterable[ScanPartition]) -> list[Any]:
         from dask import delayed
     except ImportError as exc:
         raise _missing("dask", exc) from exc
-    return [delayed(ScanPartition.rows, pure=True)(each) for each in _checked(partitions)]
+    return [delayed(ScanPartition.rows, pure=False)(each) for each in _checked(partitions)]
 
 
 def to_bag(partitions: Iterable[ScanPartition]) -> Any:
