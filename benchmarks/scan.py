@@ -24,7 +24,10 @@ from benchmarks.servers import Server
 ROOT = Path(__file__).parent.parent
 PER_PARTITION = 100
 WAYS = ("plain", "rows", "sums", "shingles")
-_WORDS = ("Sensor", "reading", "within", "tolerance,", "checked", "twice", "by", "station;", "OK.")
+_WORDS = (
+    *("Sensor", "reading", "within", "tolerance,", "checked", "twice", "by", "station;", "OK."),
+    *("drift", "of", "last", "month", "corrected", "here"),
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -77,7 +80,7 @@ def fill(server: Server, rows: int) -> None:
                 batch = BatchStatement(BatchType.UNLOGGED)
                 for n in range(first, min(first + PER_PARTITION, rows)):
                     key = n // PER_PARTITION, n % PER_PARTITION, n
-                    told = " ".join(chance.sample(_WORDS, 8))
+                    told = " ".join(chance.sample(_WORDS, 12))
                     level = chance.random()
                     batch.add(insert, (*key, n % 2 == 0, f"kind {n % 50}", level, n % 997, told))
                 yield batch, None

@@ -18,7 +18,7 @@ from benchmarks.drivers import BenchError
 from benchmarks.servers import Server
 from benchmarks.speed.cells import Cell
 from benchmarks.speed.lines import cells
-from benchmarks.speed.measure import Crew, measure
+from benchmarks.speed.measure import LEAST_SECONDS, Crew, measure
 from benchmarks.speed.page import write
 from benchmarks.speed.report import missed, show
 from benchmarks.speed.starts import measure_starts, starts
@@ -49,6 +49,12 @@ def parser() -> argparse.ArgumentParser:
     add("--lines", type=lines_of, metavar="N,N", help=f"default: {','.join(map(str, LINES))}")
     add("--cells", metavar="NAME,NAME", help="only these of their cells (see --list)")
     add("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
+    add(
+        "--least-seconds",
+        type=float,
+        default=LEAST_SECONDS,
+        help=f"of each contender in a round (default {LEAST_SECONDS})",
+    )
     add("--without", metavar="LABEL,LABEL", help="leave these contenders out")
     add("--list", action="store_true", help="only tell which cells there are")
     add("--write", action="store_true", help="write docs/performance.md and its pictures")
@@ -84,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
                 if cell.line == 10:
                     measure_starts(crew, cell, options.rounds)
                 else:
-                    measure(crew, cell, options.rounds)
+                    measure(crew, cell, options.rounds, options.least_seconds)
             except BenchError as error:
                 print(f"error: {error}", file=sys.stderr)
                 return 1

@@ -1,0 +1,106 @@
+"""What requests and rows take of Python calls and of memory: limits that no change may pass unseen.
+
+The figures do not depend on how busy the machine is. Where a change lowers one, lower its limit;
+where a change has to raise one, its author says why. This prints them as they are, and as limits:
+
+    python -m benchmarks counts
+    python -m benchmarks counts --limits
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+from functools import cache
+from typing import Any
+
+import pytest
+
+from benchmarks.counts import Limit
+from cql_protocol._accel import IMPLEMENTATION
+from tests.architecture.source import ROOT
+
+LIMITS: dict[str, dict[str, Limit]] = {
+    "python": {
+        "blocking insert": Limit(39.8, 41.0, 74_210),
+        "blocking select": Limit(49.2, 56.4, 75_140),
+        "execute_concurrent insert": Limit(22.7, 35.1, 3_160),
+        "execute_concurrent select": Limit(28.9, 40.1, 3_490),
+        "rows as tuples": Limit(3.4, 41.4, 2_730),
+        "rows as named tuples": Limit(3.4, 41.8, 2_790),
+        "rows as dicts": Limit(3.4, 47.6, 3_320),
+        "asyncio insert": Limit(22.6, 40.7, 6_020),
+        "asyncio select": Limit(28.9, 44.7, 6_280),
+    },
+    "cython": {
+        "blocking insert": Limit(1.3, 10.1, 830),
+        "blocking select": Limit(3.4, 15.2, 1_170),
+        "execute_concurrent insert": Limit(2.1, 9.5, 1_220),
+        "execute_concurrent select": Limit(3.4, 14.6, 1_540),
+        "rows as tuples": Limit(0.3, 19.8, 2_090),
+        "rows as named tuples": Limit(0.3, 20.2, 2_150),
+        "rows as dicts": Limit(0.3, 21.3, 2_300),
+        "asyncio insert": Limit(0.7, 21.9, 5_280),
+        "asyncio select": Limit(1.7, 27.1, 5_660),
+    },
+}
+"""Of CPython 3.11 and 3.13 the larger figure each, with a little room."""
+
+pytestmark = [
+    pytest.mark.skipif(
+        platform.python_implementation() != "CPython", reason="counts what CPython allocates"
+    ),
+    pytest.mark.skipif(
+        bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+        reason="CPython without a GIL has other allocators",
+    ),
+    pytest.mark.skipif(
+        shutil.which(str(sysconfig.get_config_var("CC") or "cc").split()[0]) is None,
+        reason="there is no C compiler, which makes the counter of allocations",
+    ),
+]
+
+
+@cache
+def counted() -> dict[str, Any]:
+    # In a process of its own: other tests leave threads and caches behind.
+    command = [sys.executable, "-m", "benchmarks.counts", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("name", LIMITS[IMPLEMENTATION])
+def test_no_more_calls_and_allocations_than_before(name: str) -> None:
+    found, limit = counted()[name], LIMITS[IMPLEMENTATION][name]
+    told = {
+        what: f"{found[what]:,} {what}, at most {most:,}"
+        for what, most in limit._asdict().items()
+        if found[what] > most
+    }
+    functions = [f"{n:8.3f} {function}" for function, n in found["functions"].items() if n >= 0.1]
+    lines = [
+        f"{name} ({IMPLEMENTATION}) takes more than it did:",
+        *told.values(),
+        "functions of ours that are called, for each:",
+        *functions,
+        "If it has to be so: python -m benchmarks counts --limits",
+    ]
+    assert not told, "\n".join(lines)
+
+
+def test_everything_that_is_counted_has_a_limit() -> None:
+    assert counted().keys() == LIMITS[IMPLEMENTATION].keys()
+
+
+@pytest.mark.parametrize("form", ["tuples", "named tuples", "dicts"])
+def test_compiled_code_calls_no_python_for_a_row(form: str) -> None:
+    if IMPLEMENTATION != "cython":
+        pytest.skip("of compiled code alone: generated Python calls readers of lists, maps, blobs")
+    # A page is a few dozen calls, so 5,000 rows of ten cells are far below one each.
+    assert counted()[f"rows as {form}"]["calls"] < 0.05
