@@ -7,7 +7,7 @@ ARGS ?=
 HATCH_VERSION := 1.18.*
 
 # Environments belong to one Python each, so another PYTHON gets its own.
-TAG := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+TAG := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2] + getattr(sys, "abiflags", ""))' 2>/dev/null)
 VENV := .venv/ready-$(TAG)-hatch-$(subst *,x,$(HATCH_VERSION))
 READY := .hatch/$(TAG)/ready
 HATCH := . .venv/settings.sh && .venv/bin/python -m hatch
@@ -21,12 +21,13 @@ prepare = @$(PYTHON) -c pass 2>/dev/null \
 	|| { echo "make $@: $(PYTHON) is missing: install Python 3.11 or newer" >&2; exit 1; }; \
 	$(PYTHON) tools/preflight.py $@ $(1) && $(MAKE) --silent --no-print-directory $(READY)
 
-.PHONY: help demo test reactors check fix fuzz fuzz-native soak bench build clean
+.PHONY: help demo test reactors free-threaded check fix fuzz fuzz-native soak bench build clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make test      run all tests, first in pure Python, then compiled; ARGS='-k name' goes to pytest"
 	@echo "make reactors  the driver's tests on nodes on each reactor; ARGS='gevent -k paging' is less"
+	@echo "make free-threaded  the tests of codec, core and threads, on a Python without a GIL: PYTHON=python3.13t"
 	@echo "make check     lint, format and types"
 	@echo "make fix       mend what the linter and the formatter can mend"
 	@echo "make demo      start a Cassandra node and show the driver on it; ARGS='--rows 30000' is shorter"
@@ -50,6 +51,10 @@ reactors:
 check:
 	$(call prepare,python compiler)
 	$(HATCH) run check:all
+
+free-threaded:
+	$(call prepare,python compiler)
+	$(HATCH) run free-threaded:suite $(ARGS)
 
 fix:
 	$(call prepare,python compiler)
