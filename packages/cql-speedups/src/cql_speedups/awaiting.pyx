@@ -14,7 +14,6 @@ from cql_speedups.pages cimport new_page
 
 from asyncio import CancelledError, _get_running_loop
 from contextvars import copy_context
-from warnings import warn
 
 from cql_driver.aio.results import AsyncResultSet
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
@@ -32,6 +31,8 @@ cdef extern from "Python.h":
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context) except -1
     object PyObject_CallOneArg(object function, object argument)
+    unsigned long PyThread_get_thread_ident()
+    int PyErr_WarnEx(object category, const char *message, Py_ssize_t level) except -1
 
 cdef extern from *:
     """
@@ -67,6 +68,8 @@ cdef class AsyncRequests:
     cdef public object _new_future
     cdef public object _requests
     cdef list woken
+    # The thread that has tasks go on right now: in it, the session's loop is the running one.
+    cdef unsigned long stepping
 
     def execute(
         self,
@@ -114,6 +117,7 @@ cdef class AsyncRequests:
         cdef object context, callback
         cdef Py_ssize_t number = 0
         self.woken = None
+        self.stepping = PyThread_get_thread_ident()
         try:
             for waiting in woken:
                 number += 1
@@ -125,6 +129,7 @@ cdef class AsyncRequests:
                 finally:
                     PyContext_Exit(context)
         finally:
+            self.stepping = 0
             if number < len(woken):  # one was interrupted, which does not concern the others
                 for waiting in woken[number:]:
                     self.wake(waiting)
@@ -220,7 +225,10 @@ cdef class Waiting(Completion):
         cdef AsyncRequests session = self.session
         cdef FirstAttempt request = None
         self.state = ENDED
-        if running_loop() is not session._loop:
+        if (
+            session.stepping != PyThread_get_thread_ident()
+            and running_loop() is not session._loop
+        ):
             raise session._refusal()
         if self.row_factory is not None:
             self.profile = session.profile(self.profile).with_row_factory(self.row_factory)
@@ -285,14 +293,9 @@ cdef class Waiting(Completion):
         self.request = None
         return 0
 
-    def __del__(self):
-        if self.state == NEW and self.session is not None:
-            warn(
-                "coroutine 'AsyncSession.execute' was never awaited",
-                RuntimeWarning,
-                stacklevel=2,
-                source=self,
-            )
+    def __dealloc__(self):
+        if self.state == NEW:
+            PyErr_WarnEx(RuntimeWarning, "coroutine 'AsyncSession.execute' was never awaited", 1)
 
     # --- as the future that its task waits for ---------------------------------------------
 

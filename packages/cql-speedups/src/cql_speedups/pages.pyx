@@ -7,7 +7,7 @@ from cql_speedups.frames cimport Description
 from cql_speedups.members cimport Member, find_member, read_member
 from cql_speedups.plans cimport Plan, Reading
 
-from cql_protocol.messages import RawRows
+from cql_protocol.messages import RawRows, ResultMetadata
 
 cdef extern from *:
     """
@@ -27,8 +27,9 @@ cdef object plain_handler = None
 cdef object named_tuples = None
 
 # What is read of objects for every page.
-cdef Member m_metadata, m_row_count, m_body, m_offset, m_row_factory
+cdef Member m_paging_state, m_metadata, m_row_count, m_body, m_offset, m_row_factory
 find_member(RawRows, "metadata", &m_metadata)
+find_member(ResultMetadata, "paging_state", &m_paging_state)
 find_member(RawRows, "row_count", &m_row_count)
 find_member(RawRows, "body", &m_body)
 find_member(RawRows, "offset", &m_offset)
@@ -57,6 +58,21 @@ cdef class Page:
         with cython.critical_section(self):
             self._rows = rows
         return rows
+
+    cpdef _only_rows(self):
+        """Return the rows, where this page is the only one and nothing of it was taken."""
+        cdef object outcome
+        if isinstance(self._execution, FirstAttempt):
+            outcome = (<FirstAttempt>self._execution).outcome
+        else:
+            outcome = self._execution.outcome
+        if self._left is not None or (
+            type(outcome) is rows_class
+            and not self._all
+            and read_member(read_member(outcome, &m_metadata), &m_paging_state) is not None
+        ):
+            return None
+        return self._decode_page() if self._rows is None else self._rows
 
     def one(self):
         """Return the first row of the current page, or None."""

@@ -6,7 +6,7 @@ from cpython.method cimport PyMethod_Check
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint64_t
 
-from cql_speedups.plans cimport Plan
+from cql_speedups.plans cimport Course, Plan
 
 cdef extern from *:
     """
@@ -60,33 +60,35 @@ cdef int look_up() except -1:
 
 cdef object pick_host(object pick, Plan plan, bytes frame):
     """Return the host that `pick` would, None for the first of its plan, or `undecided()`."""
-    cdef object policy, metadata, host
-    if pick_replica is None:
-        look_up()
-    if not PyMethod_Check(pick):
-        return _undecided
-    if method_function(pick) is pick_replica:
-        policy = method_owner(pick)
-        metadata = policy._metadata
-        if (
-            metadata is None
-            or plan.lwt
-            or plan.keyspace is None
-            or not policy.shuffle_replicas
-        ):
+    cdef Course course = plan.course
+    cdef object host
+    if course is None or course.pick is not pick:
+        course = plan.course = course_of(pick)
+    if course.policy is not None:
+        if plan.lwt or plan.keyspace is None or not course.policy.shuffle_replicas:
             return _undecided
-        if plan.keyspace in metadata.spreading:
-            host = replica_of(policy, metadata._snapshot, plan, frame)
+        if plan.keyspace in course.metadata.spreading:
+            host = replica_of(course.policy, course.metadata._snapshot, plan, frame)
             if host is not None:
                 return host
+    return _undecided if course.nearest is None else nearest_of(course.nearest)
+
+
+cdef Course course_of(object pick):
+    """Find out where a `pick` leads to; nowhere where that is not known here."""
+    cdef Course course = Course.__new__(Course)
+    course.pick = pick
+    if pick_replica is None:
+        look_up()
+    if PyMethod_Check(pick) and method_function(pick) is pick_replica:
+        policy = method_owner(pick)
+        if policy._metadata is None:
+            return course
+        course.policy, course.metadata = policy, policy._metadata
         pick = policy._child_pick
-        if pick is None:
-            return None
-        if not PyMethod_Check(pick):
-            return _undecided
-    if method_function(pick) is pick_nearest:
-        return nearest_of(method_owner(pick))
-    return _undecided
+    if PyMethod_Check(pick) and method_function(pick) is pick_nearest:
+        course.nearest = method_owner(pick)
+    return course
 
 
 cdef object nearest_of(object policy):

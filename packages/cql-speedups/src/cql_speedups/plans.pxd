@@ -10,6 +10,13 @@ cdef class Reading:
     cdef object read
     cdef object make
 
+cdef class Course:
+    # What a `pick` leads to: policies of the driver's own, none of which changes later.
+    cdef object pick
+    cdef object policy
+    cdef object metadata
+    cdef object nearest
+
 cdef class Plan:
     # What requests of one shape have alike; see `cql_driver.query.messages.Shape`.
     cdef object shape
@@ -25,6 +32,7 @@ cdef class Plan:
     # Threads read what others replace: by the methods alone.
     cdef Description description
     cdef Reading reading
+    cdef Course course
     cdef Description known(self)
     cdef int learn(self, Description description) except -1
     cdef Reading read_by(self)

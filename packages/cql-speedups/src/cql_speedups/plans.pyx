@@ -21,6 +21,10 @@ cdef enum:
     LONGEST_PART = 65535
 
 
+cdef class Course:
+    """What a `pick` leads to."""
+
+
 cdef class Reading:
     """What pages of one description are read by."""
 

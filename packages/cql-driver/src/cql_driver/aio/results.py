@@ -8,7 +8,6 @@ from cql_driver.aio.waiting import wait_for
 from cql_driver.cluster.results import PageView
 from cql_driver.errors import InvalidArgument
 from cql_protocol.enums import ConsistencyLevel
-from cql_protocol.messages import RawRows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -116,16 +115,13 @@ class AsyncResultSet(PageView):
         return rows
 
     def __iter__(self) -> Iterator[Any]:
-        response = self._execution.outcome
-        if self._left is not None or (
-            response.__class__ is RawRows and response.metadata.paging_state is not None
-        ):
+        rows = self._only_rows()
+        if rows is None:
             raise InvalidArgument(
                 "this result has more pages, which a plain `for` cannot wait for: use `async for`, "
                 "`await result.all()`, or `result.current_rows` for the page at hand"
             )
-        rows = self._rows
-        return iter(self._decode_page() if rows is None else rows)
+        return iter(rows)
 
     def __getitem__(self, i: Any) -> Any:
         """Return a row by its number, or rows by a slice; of a result that has one page."""

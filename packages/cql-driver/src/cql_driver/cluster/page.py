@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cql_driver.handlers import ProtocolHandler
 from cql_protocol._accel import compiled
+from cql_protocol.messages import RawRows
 
 TYPE_CHECKING = False
 
@@ -63,6 +64,18 @@ class Page:
             rows = self._decode_any()
         self._rows = rows
         return rows
+
+    def _only_rows(self) -> Any:
+        """Return the rows, where this page is the only one and nothing of it was taken."""
+        outcome = self._execution.outcome
+        if self._left is not None or (
+            outcome.__class__ is RawRows
+            and outcome.metadata.paging_state is not None  # type: ignore[union-attr]
+            and not self._all
+        ):
+            return None
+        rows = self._rows
+        return self._decode_page() if rows is None else rows
 
     def one(self) -> Any:
         """Return the first row of the current page, or None."""

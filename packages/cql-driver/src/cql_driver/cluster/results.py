@@ -197,10 +197,10 @@ class ResultSet(PageView):
         self._take_page(execution)
 
     def __iter__(self) -> Iterator[Any]:
-        rows = self._rows
-        if rows is None:
-            rows = self._decode_page()
-        if self._all or (self._left is None and not self.has_more_pages):
+        rows = self._only_rows()
+        if rows is None and self._all:
+            rows = self._rows
+        if rows is not None:
             return iter(rows)
         if self._left is None:
             self._left = self._pages()
