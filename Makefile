@@ -7,7 +7,7 @@ ARGS ?=
 HATCH_VERSION := 1.18.*
 
 # Environments belong to one Python each, so another PYTHON gets its own.
-TAG := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2] + getattr(sys, "abiflags", ""))' 2>/dev/null)
+TAG := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 VENV := .venv/ready-$(TAG)-hatch-$(subst *,x,$(HATCH_VERSION))
 READY := .hatch/$(TAG)/ready
 HATCH := . .venv/settings.sh && .venv/bin/python -m hatch
@@ -53,8 +53,8 @@ check:
 	$(HATCH) run check:all
 
 free-threaded:
-	$(call prepare,python compiler)
-	$(HATCH) run free-threaded:suite $(ARGS)
+	@$(PYTHON) -c pass || { echo "make $@: $(PYTHON) is missing: PYTHON=python3.13t" >&2; exit 1; }
+	$(PYTHON) tools/free_threaded.py $(ARGS)
 
 fix:
 	$(call prepare,python compiler)

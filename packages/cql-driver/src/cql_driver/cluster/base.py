@@ -112,6 +112,14 @@ class ClusterBase(ClusterSchema, ClusterHosts, Configuration):
             session.user_type_registered(user_keyspace, user_type, klass)
         self.sessions.add(session)
 
+    def _all_sessions(self) -> list[Any]:
+        """Return the sessions of now."""
+        while True:
+            try:
+                return list(self.sessions)
+            except RuntimeError:
+                pass  # another thread has just opened one: look again
+
     def _make_observers(self) -> ObserverGroup:
         from cql_driver.core.observers import ObserverGroup
 
@@ -153,7 +161,7 @@ class ClusterBase(ClusterSchema, ClusterHosts, Configuration):
         self._lock = RLock()
         error = ForkedError()
         engine, self._engine, self._runtime = self._engine, None, None
-        for session in list(self.sessions):
+        for session in self._all_sessions():
             pools = session._pools
             if pools is not None:
                 pools.closed = error
@@ -243,7 +251,7 @@ class ClusterBase(ClusterSchema, ClusterHosts, Configuration):
         with self._lock:
             self._user_types[keyspace, user_type] = klass
             self.read_options = ReadOptions(udt_classes=self._user_types)
-            for session in list(self.sessions):
+            for session in self._all_sessions():
                 session.user_type_registered(keyspace, user_type, klass)
 
     def teach_encoder(self, encoder: Encoder, keyspace: str, user_type: str, klass: type) -> None:
@@ -273,14 +281,14 @@ class ClusterBase(ClusterSchema, ClusterHosts, Configuration):
 
     def get_all_pools(self) -> list[Any]:
         """Return the pools of all sessions."""
-        return [pool for session in list(self.sessions) for pool in session.get_pools()]
+        return [pool for session in self._all_sessions() for pool in session.get_pools()]
 
     get_connection_holders = get_all_pools
 
     def get_pool_snapshot(self) -> list[tuple[Host, int, int, int, int]]:
         """Return per host: connections, requests in flight, orphans, and requests that wait."""
         found = []
-        for session in list(self.sessions):
+        for session in self._all_sessions():
             waiting = 0 if session._pools is None else len(session._pools.waiting)
             for pool in session.get_pools():
                 links = list(pool.all_links)
