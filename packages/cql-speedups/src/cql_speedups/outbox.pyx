@@ -7,6 +7,7 @@ from cql_speedups.blocks cimport is_lz4, pack_frame
 from cql_speedups.frames cimport Receiver
 from cql_speedups.members cimport Member, find_member, read_member
 from cql_speedups.plans cimport Plan
+from cql_speedups.segments cimport SegmentWriter
 from cql_speedups.sockets cimport Sink, SocketStream
 from cql_speedups.wire cimport put16
 
@@ -56,7 +57,7 @@ cdef class Outbox(Sink):
         cdef object dialect = read_member(connection, &m_dialect)
         cdef Plan plan = request.plan
         cdef bytes frame = request.frame
-        cdef object compressor = None
+        cdef object compressor = None, segments
         cdef Py_ssize_t limit = read_member(connection, &m_max_frame_size)
         cdef char *head
         cdef bint at_once
@@ -85,8 +86,11 @@ cdef class Outbox(Sink):
         put16(head + 2, stream)
         self._sent += 1
         if at_once:
-            if read_member(connection, &m_segments) is None:
+            segments = read_member(connection, &m_segments)
+            if segments is None:
                 self._write(frame)
+            elif type(segments) is SegmentWriter:
+                self._write((<SegmentWriter>segments).one(frame))
             else:
                 self._write(connection.wrap((frame,)))
         else:

@@ -97,6 +97,12 @@ cdef class SegmentWriter:
             return self.packed(exact, 0, len(exact), total)
         return self.cut_up(exact)
 
+    cdef bytes one(self, bytes frame):
+        """Return what carries a single frame."""
+        if PyBytes_GET_SIZE(frame) > MOST:
+            return self.cut_up([frame])
+        return self.around(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), True)
+
     cdef bytes cut_up(self, list frames):
         """Return several segments, or none."""
         cdef list out = []
@@ -214,28 +220,27 @@ cdef class SegmentReader:
                 payload = self.decompressed(PyBytes_AS_STRING(payload), &found)
             at = found.end
             yield payload, found.self_contained
-        self.keep(whole, at)
+        self.keep(PyBytes_AS_STRING(whole) + at, PyBytes_GET_SIZE(whole) - at)
 
     cdef bytes take(self, bytes data):
         """Return all bytes held once they may make a segment, else None."""
         self._size += PyBytes_GET_SIZE(data)
-        if not self._parts:
+        if self._parts:
+            self._parts.append(data)
             if self._size < self._need:
-                self._parts.append(data)
                 return None
-            return data
-        self._parts.append(data)
-        if self._size < self._need:
+            data = b"".join(self._parts)
+            self._parts.clear()
+        elif self._size < self._need:
+            self._parts.append(data)
             return None
-        data = b"".join(self._parts)
-        self._parts.clear()
         return data
 
-    cdef int keep(self, bytes data, Py_ssize_t at) except -1:
-        """Hold back what begins at `at`."""
-        self._size = PyBytes_GET_SIZE(data) - at
-        if self._size:
-            self._parts.append(data[at:] if at else data)
+    cdef int keep(self, const char *data, Py_ssize_t size) except -1:
+        """Hold back what is left."""
+        self._size = size
+        if size:
+            self._parts.append(PyBytes_FromStringAndSize(data, size))
         return 0
 
     cdef bint read(
@@ -308,22 +313,30 @@ def receive_segments(connection, segments, bytes data):
     """Take bytes in segments; plain results are given out without a copy of the payload."""
     if type(segments) is not SegmentReader:
         raise TypeError(f"{segments!r} is no compiled reader of segments")
-    cdef SegmentReader reader = <SegmentReader>segments
+    take_segments(connection, <SegmentReader>segments, PyBytes_AS_STRING(data), len(data))
+
+
+cdef int take_segments(
+    object connection, SegmentReader reader, const char *data, Py_ssize_t size
+) except -1:
     cdef object inbox = connection._inbox
     cdef bint is_client = hasattr(connection, "streams")
-    cdef bytes whole = reader.take(data), payload
-    cdef Py_ssize_t at = 0, size, done
+    cdef bytes whole = None, payload
+    cdef Py_ssize_t at = 0, count, done
     cdef const char *start
     cdef Segment found
-    if whole is None:
-        return
-    while reader.read(PyBytes_AS_STRING(whole), PyBytes_GET_SIZE(whole), at, &found):
+    if reader._parts or size < reader._need:
+        whole = reader.take(PyBytes_FromStringAndSize(data, size))
+        if whole is None:
+            return 0
+        data, size = PyBytes_AS_STRING(whole), PyBytes_GET_SIZE(whole)
+    while reader.read(data, size, at, &found):
         at = found.end
         payload = None
-        start, size = PyBytes_AS_STRING(whole) + found.at, found.size
+        start, count = data + found.at, found.size
         if found.plain and reader._compressor is not None:
             payload = reader.decompressed(start, &found)
-            start, size = PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload)
+            start, count = PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload)
         done = 0
         if found.self_contained:
             if inbox.size:
@@ -331,9 +344,10 @@ def receive_segments(connection, segments, bytes data):
                     f"a self-contained segment, while {inbox.size} bytes of a frame are pending"
                 )
             if is_client and connection.state is ready:
-                done = give_results(connection, start, size)
-        if done < size:
-            connection._receive_frames(piece(payload, start + done, size - done))
+                done = give_results(connection, start, count)
+        if done < count:
+            connection._receive_frames(piece(payload, start + done, count - done))
         if found.self_contained and inbox.size:
             raise RemoteProtocolError("a self-contained segment that ends within a frame")
-    reader.keep(whole, at)
+    reader.keep(data + at, size - at)
+    return 0
