@@ -203,7 +203,10 @@ def _program(tmp_path: Any, nodes: LiveNodes, function: str) -> subprocess.Popen
     path.write_text(textwrap.dedent(PROGRAM.format(points=points, function=function)))
     return subprocess.Popen(
         [sys.executable, str(path)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
