@@ -21,7 +21,7 @@ LIBRARIES = (
     "Cython>=3.3,<4",
     "editables",
     "hatchling>=1.27",
-    "hypothesis>=6.155",
+    "hypothesis>=6.155,<6.156",  # the last that needs no compiler of Rust
     "lz4>=4.3",
     "pytest>=9,<10",
     "pytest-randomly>=4,<6",

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 SRC = HERE / "src"
-DIRECTIVES = {"language_level": 3, "freethreading_compatible": True}
+PACKAGE = "cql_speedups"
+DIRECTIVES = {"language_level": 3, "freethreading_compatible": True, "auto_pickle": False}
 
 LIBEV = "libev.pyx"
 LIBEV_CHOICE = "CQL_SPEEDUPS_LIBEV"
@@ -45,35 +46,45 @@ _PLACES: list[tuple[list[str], list[str]]] = [
 _PROGRAM = "#include <ev.h>\nint main(void) { return ev_loop_new(EVFLAG_AUTO) == 0; }\n"
 
 
-def compile_extensions() -> list[Path]:
-    """Build each extension next to its source, if that is newer, and return all their files."""
+def compile_extensions(stripped: bool = False) -> list[Path]:
+    """Build each extension next to its source, if that is newer, and return all their files.
+
+    Those that are `stripped` of their symbols, as a wheel has them, go into a folder of the build:
+    who looks with a profiler where the time goes wants the names.
+    """
     from Cython.Build import cythonize
     from setuptools import Distribution
 
     # Cython and setuptools name what they generate after paths relative to the working directory.
     with contextlib.chdir(HERE):
         modules = cythonize(
-            _extensions(), build_dir="build/cython", compiler_directives=DIRECTIVES, quiet=True
+            _extensions(stripped),
+            build_dir="build/cython",
+            compiler_directives=DIRECTIVES,
+            quiet=True,
         )
         command = Distribution({"ext_modules": modules}).get_command_obj("build_ext")
-        command.build_lib = str(SRC)
-        command.build_temp = f"build/temp-{sysconfig.get_config_var('SOABI')}"
+        python = sysconfig.get_config_var("SOABI")
+        command.build_lib = f"build/stripped-{python}" if stripped else str(SRC)
+        command.build_temp = f"build/temp-{python}"
         command.ensure_finalized()
         command.run()
     return [HERE / name for name in command.get_outputs()]
 
 
-def _extensions() -> list[Extension]:
+def _extensions(stripped: bool = False) -> list[Extension]:
     from setuptools import Extension
 
     # Python's own flags carry -g, which makes the library four times as large.
     flags = [] if sys.platform == "win32" else ["-O3", "-g0"]
+    links = ["-Wl,-s"] if stripped and sys.platform == "linux" else []
     libev = find_libev()
     return [
         Extension(
             ".".join(source.relative_to(SRC).with_suffix("").parts),
             [str(source.relative_to(HERE))],
             extra_compile_args=flags,
+            extra_link_args=links,
             **(libev or {} if source.name == LIBEV else {}),
         )
         for source in sorted(SRC.rglob("*.pyx"))
@@ -122,12 +133,12 @@ class CythonBuildHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile; `version` is "standard" for a wheel and "editable" for a development install."""
-        outputs = compile_extensions()
+        outputs = compile_extensions(stripped=version == "standard")
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
         if version == "standard":  # an editable install finds the file beside its source
             for path in outputs:
-                build_data["force_include"][str(path)] = str(path.relative_to(SRC))
+                build_data["force_include"][str(path)] = f"{PACKAGE}/{path.name}"
 
 
 if __name__ == "__main__":

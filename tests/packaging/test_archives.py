@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import email
+import struct
+import sys
 import tarfile
 import zipfile
 from configparser import ConfigParser
@@ -26,6 +28,8 @@ LARGEST_DRIVER = 500_000
 It was 400,000 before the schema, sick nodes and host life, 440,000 before asyncio, and 480,000
 before rows and requests had functions made for their shapes; the next raise needs as good a reason.
 """
+LARGEST_EXTENSION = 1_300_000
+"""The wheel of cql-speedups, which whoever wants speed carries beside them."""
 
 
 def _names(wheel: Path) -> set[str]:
@@ -149,6 +153,38 @@ def test_cql_protocol_is_small(workshop: Workshop) -> None:
 def test_the_driver_is_small(workshop: Workshop) -> None:
     wheels = [workshop.wheel(name) for name in ("cql-protocol", "cql-driver")]
     assert sum(wheel.stat().st_size for wheel in wheels) < LARGEST_DRIVER
+
+
+def test_the_extension_is_small(workshop: Workshop) -> None:
+    assert workshop.wheel("cql-speedups").stat().st_size < LARGEST_EXTENSION
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads libraries as they are on Linux")
+def test_compiled_libraries_are_stripped(workshop: Workshop) -> None:
+    symbols = 2  # the type of the section that only debuggers and profilers read
+    with zipfile.ZipFile(workshop.wheel("cql-speedups")) as archive:
+        libraries = [name for name in archive.namelist() if name.endswith(".so")]
+        assert libraries
+        assert [n for n in libraries if symbols in _sections(archive.read(n))] == []
+
+
+def _sections(library: bytes) -> set[int]:
+    """Return the types of the sections of an ELF library."""
+    assert library[:4] == b"\x7fELF"
+    order = "<" if library[5] == 1 else ">"
+    wide = library[4] == 2
+    (table,) = struct.unpack_from(order + ("Q" if wide else "I"), library, 40 if wide else 32)
+    size, count = struct.unpack_from(order + "HH", library, 58 if wide else 46)
+    types = (struct.unpack_from(order + "I", library, table + at * size + 4) for at in range(count))
+    return {kind for (kind,) in types}
+
+
+def test_the_extension_is_compiled_for_speed_on_any_machine() -> None:
+    for extension in load_hatch_build()._extensions():
+        flags = extension.extra_compile_args
+        assert sys.platform == "win32" or "-O3" in flags
+        assert not any(flag.startswith(("-march", "-mtune", "-mavx")) for flag in flags)
+        assert "-ffast-math" not in flags
 
 
 @pytest.mark.parametrize("distribution", IMPORT_NAMES)

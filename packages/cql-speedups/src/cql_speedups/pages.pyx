@@ -46,6 +46,7 @@ cdef int look_up() except -1:
     return 0
 
 
+@cython.auto_pickle(True)  # so that it can be copied
 cdef class Page:
     """The fields of results; `page_of` makes one, for every request one."""
 
