@@ -47,9 +47,18 @@ def prepare() -> Path:
     python = FOLDER / "bin" / "python"
     if not python.exists():
         venv.create(FOLDER, with_pip=True, clear=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        install: list[str | Path] = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
         subprocess.run([*install, *LIBRARIES], check=True)
-        places = [word for name in PACKAGES for word in ("-e", ROOT / "packages" / name)]
+        places: list[str | Path] = [
+            word for name in PACKAGES for word in ("-e", ROOT / "packages" / name)
+        ]
         subprocess.run([*install, "--no-build-isolation", *places], check=True)
     hook = ROOT / "packages" / "cql-speedups" / "hatch_build.py"
     subprocess.run([python, hook], check=True)
@@ -65,7 +74,7 @@ def main(arguments: list[str]) -> int:
     failed = 0
     for implementation in ("python", "cython"):
         environment = {**os.environ, "CQL_PROTOCOL_IMPL": implementation}
-        command = [python, "-m", "pytest", *LEFT_OUT, *(arguments or SUITE)]
+        command: list[str | Path] = [python, "-m", "pytest", *LEFT_OUT, *(arguments or SUITE)]
         failed |= subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     return failed
 

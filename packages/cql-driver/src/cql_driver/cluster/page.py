@@ -70,7 +70,7 @@ class Page:
         outcome = self._execution.outcome
         if self._left is not None or (
             outcome.__class__ is RawRows
-            and outcome.metadata.paging_state is not None  # type: ignore[union-attr]
+            and outcome.metadata.paging_state is not None
             and not self._all
         ):
             return None
