@@ -11,5 +11,18 @@ cdef class Receiver:
     cdef Description described(self)
     cdef int describe(self, Description description) except -1
 
+cdef class LargeFrame:
+    # A result of which a part is still to come; that is put where it belongs.
+    cdef bytes head
+    cdef bytes body
+    cdef Py_ssize_t stream
+    cdef Py_ssize_t left
+    cdef char *place(self) noexcept
+    cdef Py_ssize_t fill(self, const char *data, Py_ssize_t size) noexcept
+
+# What the bytes begin, if that is such a frame; and give it out, once nothing of it is left.
+cdef LargeFrame begin_large(object connection, const char *head, Py_ssize_t size)
+cdef int give_large(object connection, LargeFrame frame) except -1
+
 # The bytes of a connection's answers, without a copy; see `receive_results`.
 cdef Py_ssize_t give_results(object connection, const char *start, Py_ssize_t size) except -1

@@ -3,11 +3,12 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int32_t, uint8_t
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memcpy
 
 from cql_speedups.blocks cimport is_lz4, unpack_body
 from cql_speedups.wire cimport get16, get32
 
+from cql_protocol.connection.states import State
 from cql_protocol.errors import DriverException
 from cql_protocol.messages import RawRows
 from cql_protocol.messages.base import Response
@@ -37,6 +38,7 @@ cdef extern from *:
 __all__ = ["receive_results"]
 
 cdef object orphan = ORPHAN
+cdef object ready = State.READY
 cdef object done = DONE
 cdef object decode_result = decode_plain_result
 cdef object rows_class = RawRows
@@ -50,6 +52,8 @@ cdef Py_ssize_t _EXTRAS = slot_offset(vars(Response)["extras"])
 cdef enum:
     HEADER = 9
     LEAST = 13
+    LARGE = 1 << 16  # bytes of a body from which it has its place made before it is all there
+    HUGE = 1 << 24  # bytes beyond which no place is made on a server's word alone
     FLAG_COMPRESSED = 1
     RESULT = 8
     VOID = 1
@@ -84,9 +88,9 @@ def receive_results(connection, bytes data, Py_ssize_t at):
 cdef Py_ssize_t give_results(object connection, const char *start, Py_ssize_t size) except -1:
     cdef object streams = connection.streams
     cdef list waiting = streams.waiting, free = streams._free
-    cdef object dialect = connection.dialect, receiver, response
+    cdef object receiver
     cdef Py_ssize_t limit = connection.max_frame_size, at = 0, length, stream
-    cdef uint8_t version = 0x80 | <uint8_t>dialect.version
+    cdef uint8_t version = 0x80 | <uint8_t>connection.dialect.version
     cdef const char *head
     cdef bytes body
     while size - at >= LEAST:
@@ -102,8 +106,7 @@ cdef Py_ssize_t give_results(object connection, const char *start, Py_ssize_t si
             break
         body = None
         if head[1]:
-            # Protocol 5 has its segments compressed, and nothing in them.
-            if head[1] != FLAG_COMPRESSED or version >= 0x85 or not is_lz4(connection.compressor):
+            if not is_packed(connection, head):
                 break
             body = unpack_body(head + HEADER, length, limit)
             if body is None or PyBytes_GET_SIZE(body) < 4:
@@ -117,26 +120,50 @@ cdef Py_ssize_t give_results(object connection, const char *start, Py_ssize_t si
         waiting[stream] = None
         free.append(stream)
         at += HEADER + length
-        try:
-            if body is None:
-                response = read_result(receiver, head + HEADER, length, dialect)
-            else:
-                response = read_result(
-                    receiver, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), dialect
-                )
-        except DriverException as exc:
-            response = exc
-        try:
-            if isinstance(receiver, Receiver):
-                (<Receiver>receiver).answer(response)
-            else:
-                receiver(response)
-        except BaseException as exc:
-            connection._failed(stream, exc)
+        if body is None:
+            give_one(connection, receiver, stream, head + HEADER, length, None)
+        else:
+            give_one(
+                connection, receiver, stream, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), body
+            )
     return at
 
 
-cdef object read_result(object receiver, const char *body, Py_ssize_t size, object dialect):
+cdef bint is_packed(object connection, const char *head) except -1:
+    """Say whether a frame is compressed by lz4, and has no other flag."""
+    # Protocol 5 has its segments compressed, and nothing in them.
+    return (
+        head[1] == FLAG_COMPRESSED and <uint8_t>head[0] < 0x85 and is_lz4(connection.compressor)
+    )
+
+
+cdef int give_one(
+    object connection,
+    object receiver,
+    Py_ssize_t stream,
+    const char *body,
+    Py_ssize_t size,
+    bytes whole,
+) except -1:
+    """Give the result to its receiver; `whole` is its body where that is an object already."""
+    cdef object response
+    try:
+        response = read_result(receiver, body, size, connection.dialect, whole)
+    except DriverException as exc:
+        response = exc
+    try:
+        if isinstance(receiver, Receiver):
+            (<Receiver>receiver).answer(response)
+        else:
+            receiver(response)
+    except BaseException as exc:
+        connection._failed(stream, exc)
+    return 0
+
+
+cdef object read_result(
+    object receiver, const char *body, Py_ssize_t size, object dialect, bytes whole
+):
     """Return the result; the rows of one whose columns were met before are not looked at."""
     if size == 4 and get32(body) == VOID:
         return done
@@ -150,18 +177,22 @@ cdef object read_result(object receiver, const char *body, Py_ssize_t size, obje
         if size >= known + 4 and not memcmp(body, PyBytes_AS_STRING(description.known), known):
             count = <int32_t>get32(body + known)
             if count >= 0 and count <= (size - description.offset) // description.least:
-                return rows_of(description, body, size, count)
-    cdef object result = decode_result(PyBytes_FromStringAndSize(body, size), dialect)
+                return rows_of(description, body, size, count, whole)
+    if whole is None:
+        whole = PyBytes_FromStringAndSize(body, size)
+    cdef object result = decode_result(whole, dialect)
     if isinstance(receiver, Receiver) and type(result) is rows_class:
         learn(<Receiver>receiver, result)
     return result
 
 
-cdef object rows_of(Description description, const char *body, Py_ssize_t size, int32_t count):
+cdef object rows_of(
+    Description description, const char *body, Py_ssize_t size, int32_t count, bytes whole
+):
     cdef object rows = make_object(rows_class)
     fill_slot(rows, _METADATA, description.metadata)
     fill_slot(rows, _ROW_COUNT, count)
-    fill_slot(rows, _BODY, PyBytes_FromStringAndSize(body, size))
+    fill_slot(rows, _BODY, PyBytes_FromStringAndSize(body, size) if whole is None else whole)
     fill_slot(rows, _OFFSET, description.offset)
     fill_slot(rows, _EXTRAS, None)
     return rows
@@ -180,3 +211,74 @@ cdef int learn(Receiver receiver, object rows) except -1:
         description.least = 4 * columns
         receiver.describe(description)
     return 0
+
+
+# --- large ones ------------------------------------------------------------------------------
+
+cdef class LargeFrame:
+    """A result of which a part is still to come, read to where it is to stay: copied nowhere."""
+
+    cdef char *place(self) noexcept:
+        """Return where the next bytes belong, `left` at most."""
+        return PyBytes_AS_STRING(self.body) + PyBytes_GET_SIZE(self.body) - self.left
+
+    cdef Py_ssize_t fill(self, const char *data, Py_ssize_t size) noexcept:
+        """Take bytes that came elsewhere; return how many."""
+        if size > self.left:
+            size = self.left
+        memcpy(self.place(), data, size)
+        self.left -= size
+        return size
+
+
+cdef LargeFrame begin_large(object connection, const char *head, Py_ssize_t size):
+    """Return the frame that begins at `head`, if it is a large result of which more is to come.
+
+    None leaves it to the ordinary way, as what nobody waits for.
+    """
+    if size < HEADER or size >= HUGE:
+        return None
+    cdef Py_ssize_t length = <int32_t>get32(head + 5), stream = get16(head + 2)
+    cdef list waiting = connection.streams.waiting
+    if (
+        <uint8_t>head[0] != (0x80 | <uint8_t>connection.dialect.version)
+        or head[4] != RESULT
+        or (head[1] and not is_packed(connection, head))
+        or not LARGE <= length <= HUGE
+        or length > <Py_ssize_t>connection.max_frame_size
+        or length <= size - HEADER
+        or stream >= len(waiting)
+        or waiting[stream] is None
+        or waiting[stream] is orphan
+    ):
+        return None
+    cdef LargeFrame frame = LargeFrame.__new__(LargeFrame)
+    frame.head = PyBytes_FromStringAndSize(head, HEADER)
+    frame.body = PyBytes_FromStringAndSize(NULL, length)
+    frame.stream = stream
+    frame.left = length
+    frame.fill(head + HEADER, size - HEADER)
+    return frame
+
+
+cdef int give_large(object connection, LargeFrame frame) except -1:
+    """Give out a frame that is all there; raises as `receive_data` does."""
+    cdef object streams = connection.streams
+    cdef list waiting = streams.waiting
+    cdef object receiver = None
+    cdef bytes body = frame.body
+    if frame.stream < len(waiting) and connection.state is ready:
+        receiver = waiting[frame.stream]
+        if PyBytes_AS_STRING(frame.head)[1]:
+            body = unpack_body(
+                PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), connection.max_frame_size
+            )
+    if receiver is None or receiver is orphan or body is None or PyBytes_GET_SIZE(body) < 4:
+        # Nobody waits any more, or it is broken: the ordinary way knows what to do.
+        connection.receive_data(frame.head + frame.body)
+        return 0
+    waiting[frame.stream] = None
+    (<list>streams._free).append(frame.stream)
+    return give_one(
+        connection, receiver, frame.stream, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), body
+    )

@@ -3,8 +3,9 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
-from cql_speedups.frames cimport give_results
+from cql_speedups.frames cimport LargeFrame, begin_large, give_large, give_results
 from cql_speedups.members cimport Member, find_member, read_member
+from cql_speedups.segments cimport SegmentReader, take_segments
 
 from cql_protocol.connection import ClientConnection, State
 from cql_protocol.connection.base import Inbox
@@ -37,28 +38,83 @@ cdef class Intake(Outbox):
 
     cdef int take_in(self, const char *data, Py_ssize_t size) except -1:
         cdef object connection = self.connection
+        cdef object segments = read_member(connection, &m_segments)
         cdef Py_ssize_t at = 0
         if self.closed:
             return 0
         self.heard += 1
         if self.bytes_received is not None:
             self.bytes_received(size)
-        if (
+        if self._large is not None:
+            at = self._large.fill(data, size)
+            if self._large.left:
+                return 0
+            if self._give_large():
+                return 0
+            if at == size or read_member(connection, &m_state) is not ready:
+                return self._received(connection)
+            data, size, at = data + at, size - at, 0
+        if read_member(connection, &m_state) is ready and type(segments) is SegmentReader:
+            try:
+                take_segments(connection, <SegmentReader>segments, data, size)
+            except RemoteProtocolError as exc:
+                connection.close(exc)
+                self._broken_by(exc)
+                return 0
+            at = size
+        elif (
             read_member(connection, &m_state) is ready
-            and read_member(connection, &m_segments) is None
+            and segments is None
             and not <list>read_member(read_member(connection, &m_inbox), &m_parts)
         ):
             # Where frames begin, and mostly results: what is left of them goes the usual way.
             at = give_results(connection, data, size)
             if read_member(connection, &m_state) is not ready:
                 at = size  # a receiver has closed it
+            elif at < size:
+                self._large = begin_large(connection, data + at, size - at)
+                if self._large is not None:
+                    at = size
         if at < size:
             try:
                 connection.receive_data(PyBytes_FromStringAndSize(data + at, size - at))
             except RemoteProtocolError as exc:
                 self._broken_by(exc)
                 return 0
-        elif read_member(connection, &m_interrupt) is not None:
+        return self._received(connection)
+
+    cdef char *room(self, Py_ssize_t *size) noexcept:
+        if self._large is None or self.closed:
+            return NULL
+        size[0] = self._large.left
+        return self._large.place()
+
+    cdef int took_in(self, Py_ssize_t size) except -1:
+        cdef object connection = self.connection
+        if self.closed:
+            return 0
+        self.heard += 1
+        if self.bytes_received is not None:
+            self.bytes_received(size)
+        self._large.left -= size
+        if self._large.left:
+            return 0
+        return 0 if self._give_large() else self._received(connection)
+
+    cdef int _give_large(self) except -1:
+        """Give out the large frame, which is all there; return whether it broke the connection."""
+        cdef LargeFrame frame = self._large
+        self._large = None
+        try:
+            give_large(self.connection, frame)
+        except RemoteProtocolError as exc:
+            self._broken_by(exc)
+            return 1
+        return 0
+
+    cdef int _received(self, object connection) except -1:
+        """Have what came with the answers looked at."""
+        if read_member(connection, &m_interrupt) is not None:
             connection._raise_interrupt()
         if len(read_member(connection, &m_events)):
             self._handle_events()

@@ -1,6 +1,9 @@
 cdef class Sink:
     # Who gets what comes on a stream, without a call of Python and without a copy.
     cdef int take_in(self, const char *data, Py_ssize_t size) except -1
+    # Where what comes next is wanted, and how much; NULL for nowhere. `took_in` is told of it.
+    cdef char *room(self, Py_ssize_t *size) noexcept
+    cdef int took_in(self, Py_ssize_t size) except -1
 
 cdef class SocketStream:
     cdef public object _protocol
@@ -18,5 +21,6 @@ cdef class SocketStream:
     cdef public bint _reading
     cdef int put(self, bytes data) except -1
     cdef int take(self) except -1
+    cdef int _take_into(self, Sink sink, char *into, Py_ssize_t size) except -1
     cdef int _hand_on(self, const char *data, Py_ssize_t size) except -1
     cdef int _end_reading(self) except -1

@@ -37,6 +37,12 @@ cdef class Sink:
         self.data_received(PyBytes_FromStringAndSize(data, size))
         return 0
 
+    cdef char *room(self, Py_ssize_t *size) noexcept:
+        return NULL
+
+    cdef int took_in(self, Py_ssize_t size) except -1:
+        return 0
+
 
 cdef class SocketStream:
     """A socket that is connected: what is read from it and written to it."""
@@ -85,10 +91,15 @@ cdef class SocketStream:
 
     cdef int take(self) except -1:
         cdef char data[LITTLE]
-        cdef Py_ssize_t size
+        cdef Py_ssize_t size = 0
         cdef bytes much
+        cdef char *into
         if not self._events & READ:
             return 0
+        if isinstance(self._protocol, Sink):
+            into = (<Sink>self._protocol).room(&size)
+            if into != NULL:
+                return self._take_into(<Sink>self._protocol, into, size)
         size = receive_some(self._fd, data, LITTLE)
         if size < 0:
             if not would_block():
@@ -100,6 +111,32 @@ cdef class SocketStream:
             return 0 if self._closing else self._hand_on(data, size)
         much = receive_much(self._fd, data, size, MUCH)  # what else goes wrong, the next read meets
         return 0 if self._closing else self._hand_on(PyBytes_AS_STRING(much), PyBytes_GET_SIZE(much))
+
+    cdef int _take_into(self, Sink sink, char *into, Py_ssize_t size) except -1:
+        """Read to where the sink wants it; it keeps that place until it is told."""
+        if size > MUCH:
+            size = MUCH
+        if size <= LITTLE:
+            size = receive_some(self._fd, into, size)
+        else:
+            with nogil:
+                size = receive_some(self._fd, into, size)
+        if size < 0:
+            if not would_block():
+                self.fail(error_of(errno))
+            return 0
+        if size == 0:
+            return self._end_reading()
+        if self._closing:
+            return 0
+        try:
+            sink.took_in(size)
+        except Exception as exc:  # as in `_hand_on`
+            self.fail(exc)
+        except BaseException:
+            self.fail(ConnectionAbortedError(interrupted))
+            raise
+        return 0
 
     cdef int _hand_on(self, const char *data, Py_ssize_t size) except -1:
         try:
