@@ -43,6 +43,14 @@ def who(rows: list[Any]) -> int:
     return os.getpid()
 
 
+POINTS = "CQL_TESTS_SCAN_POINTS"
+
+
+def connects() -> Session:
+    """Connect to the nodes that the environment names."""
+    return Cluster(os.environ[POINTS].split(",")).connect()
+
+
 def connects_nowhere() -> Session:
     """A way to connect that there is not."""
     return Cluster(["127.0.0.1"], port=1, connect_timeout=1).connect()

@@ -109,8 +109,9 @@ def _begin(
 ) -> Scan:
     """Return a scan by so many workers, each of which has its part of the window."""
     query = planned[0].query
-    # Before any process is started: it tells what is wrong with the statement.
+    # Before any process is started: they tell what is wrong with the statement and its values.
     prepared = session.prepare(query.text)
+    query.bind(prepared, planned[0].ranges[0])
     reading: Any
     if workers > 1:
         from cql_driver.scans.processes import Workers
