@@ -40,7 +40,9 @@ def main(arguments: list[str]) -> int:
         figures = measure(server, order, options.rounds, options.ways.split(","))
     print(shown(figures, options.rows))
     print(f"rows of scans equal those of a plain read: {'yes' if same else 'NO'}")
-    return 0 if same else 1
+    missed = [told for told in misses(figures) if options.check]
+    print(*missed, sep="\n", end="\n" if missed else "")
+    return 0 if same and not missed else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--server", default="cassandra", help="cassandra, or HOST:PORT of a node")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--check", action="store_true", help="fail where a limit is missed")
     parser.add_argument("--ways", default=",".join(WAYS), help="what is measured, with commas")
     return parser
 
@@ -132,6 +135,25 @@ def _node_cpu(server: Server) -> float:
         stat = Path(f"/proc/{node.pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(stat[11]) + int(stat[12])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+LIMIT = 1.6
+LIMITS = (("rows", "busiest"), ("shingles", "busiest"), ("shingles", "wall"))
+"""What two processes must be faster in than one, by `LIMIT`; the last one needs a machine on
+which nothing else runs."""
+
+
+def misses(figures: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Return what two processes are not fast enough in."""
+    found = []
+    for how, what in LIMITS:
+        if f"{how} 2" in figures:
+            one, two = (
+                statistics.median([each[what] for each in figures[f"{how} {n}"]]) for n in (1, 2)
+            )
+            if one < LIMIT * two:
+                found.append(f"{how}: {what} {one / two:.2f} × is below {LIMIT} ×")
+    return found
 
 
 _COLUMNS = ("wall", "client", "busiest", "node")
