@@ -24,7 +24,7 @@ def test_a_digest_does_not_depend_on_the_order_but_on_every_value() -> None:
 
 def figures(one: float, two: float) -> dict[str, list[dict[str, Any]]]:
     def of(seconds: float) -> list[dict[str, Any]]:
-        times = {what: seconds for what in ("wall", "client", "busiest", "node")}
+        times = dict.fromkeys(("wall", "client", "busiest", "node"), seconds)
         return [{**times, "memory": 2**20, "worker_memory": 0, "implementation": "python"}]
 
     return {"rows 1": of(one), "rows 2": of(two)}

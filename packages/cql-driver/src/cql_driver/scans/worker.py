@@ -18,7 +18,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.scans.blocking import BlockingWindow, argument, decoded
-from cql_driver.scans.pipes import receive, send
+from cql_driver.scans.pipes import receive, send, widen
 from cql_driver.scans.window import named
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def run(pipe: Connection) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:
+        widen(pipe)
         _work(pipe)
     except GONE:
         pass  # the parent has what it wanted, or is gone
