@@ -30,7 +30,18 @@ MAY_IMPORT = {
 
 TWINS_OF_THE_DRIVER = {
     f"cql_speedups.{name}"
-    for name in ("attempts", "awaiting", "making", "outbox", "pages", "picks", "rounds")
+    for name in (
+        "attempts",
+        "awaiting",
+        "intake",
+        "making",
+        "outbox",
+        "pages",
+        "picks",
+        "rounds",
+        "sockets",
+        "turns",
+    )
 }
 """What only cql_driver asks for, and what only such modules use: they may look into it."""
 

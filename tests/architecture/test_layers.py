@@ -34,7 +34,7 @@ DRIVER = (
         "core.procedures",
         "core.settings",
     },
-    {"connection", "util", "policies", "query", "metrics"},
+    {"connection", "core.intake", "metrics", "policies", "query", "util"},
     {"core.runtime", "core.tls", "core.link", "decoder", "pools.pool"},
     {"core.connector", "core.prepare", "core.recovery", "control", "runtimes", "pool"},
     {"core.execution", "core.sessions", "protocol"},

@@ -70,10 +70,6 @@ class AsyncRequests:
 
         Raises an exception of the tree of `cql_driver.DriverException`: what the server
         answered, `OperationTimedOut`, or `NoHostAvailable`.
-
-        Example::
-
-            found = await session.execute("SELECT name FROM users WHERE id = ?", (user_id,))
         """
         if _get_running_loop() is not self._loop:
             raise self._refusal()

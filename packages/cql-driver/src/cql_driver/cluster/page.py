@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cql_driver.handlers import ProtocolHandler
+from cql_protocol import messages
 from cql_protocol._accel import compiled
-from cql_protocol.messages import RawRows
 
 TYPE_CHECKING = False
 
@@ -69,7 +69,7 @@ class Page:
         """Return the rows, where this page is the only one and nothing of it was taken."""
         outcome = self._execution.outcome
         if self._left is not None or (
-            outcome.__class__ is RawRows
+            outcome.__class__ is messages.RawRows
             and outcome.metadata.paging_state is not None
             and not self._all
         ):
