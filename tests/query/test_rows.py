@@ -173,6 +173,19 @@ class TestDataclasses:
         assert (made.name, made.id, made.rest) == ("a", 1, ())
         assert dataclass_factory(Anything)(["a b"], [(1,)])[0].fields == {"a b": 1}
 
+    def test_parameters_stand_in_any_order(self) -> None:
+        class Shifted:
+            def __init__(self, first: int = 0, /, id: int = 0, name: str = "", *, age: int = 0):
+                self.seen = first, id, name, age
+
+        factory = dataclass_factory(Shifted)
+        assert factory(["id"], [(1,)])[0].seen == (0, 1, "", 0)
+        assert factory(["name", "id"], [("a", 1)])[0].seen == (0, 1, "a", 0)
+        assert factory(["age", "name"], [(5, "a")])[0].seen == (0, 0, "a", 5)
+        user = dataclass_factory(User)
+        assert user(["name", "id"], [("a", 1), (None, 2)]) == [User(1, "a"), User(2, None)]
+        assert user(["tags", "name", "id"], [(["x"], "a", 1)]) == [User(1, "a", ["x"])]
+
     def test_the_name_that_a_named_tuple_has_will_do(self) -> None:
         @dataclass
         class Applied:
