@@ -10,9 +10,9 @@ from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import gather, sleep
 from cql_driver.errors import ProtocolError
 from cql_driver.logs import get_logger
-from cql_protocol.errors import DriverException
+from cql_protocol.errors import DecodeError, DriverException
 from cql_protocol.messages import Query, RawRows
-from cql_protocol.rows import RowDecoder
+from cql_protocol.rows import RowDecoder, decode_rows
 from cql_protocol.types import ReadOptions
 
 TYPE_CHECKING = False
@@ -106,10 +106,17 @@ def rows_of(answer: Response, link: Link) -> list[Row]:
         raise ProtocolError(f"{link.endpoint} answered a query by {answer!r}", link.endpoint)
     columns = answer.metadata.columns
     names = [column.name for column in columns]
-    decoder = RowDecoder([column.type for column in columns], _OPTIONS, names)
+    readers = [column.type.reader(_OPTIONS) for column in columns]
     if answer.row_count > 1:
-        decoder.readers = tuple(_Known(read).__getitem__ for read in decoder.readers)
-    return [dict(zip(names, row, strict=True)) for row in answer.decode(decoder)]
+        readers = [_Known(read).__getitem__ for read in readers]
+    try:
+        # Not by compiled code, which would make equal values anew.
+        rows, end = decode_rows(readers, answer.body, answer.offset, answer.row_count)
+    except DecodeError:
+        end = -1
+    if end != len(answer.body):  # the decoder tells what is wrong, and where
+        rows = answer.decode(RowDecoder([column.type for column in columns], _OPTIONS, names))
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 log = get_logger("cql_driver.cluster")
