@@ -20,15 +20,16 @@ from tests.architecture.source import IMPORT_NAMES, ROOT, pyproject, tree_files
 from tests.packaging.workshop import Workshop, load_hatch_build
 
 COMPILED = {"cql-speedups"}
-LARGEST_WHEEL = 155_000
+LARGEST_WHEEL = 160_000
 """In bytes: the wheel of cql-protocol must stay a small thing to depend on."""
-LARGEST_DRIVER = 500_000
+LARGEST_DRIVER = 560_000
 """The wheels of cql-protocol and cql-driver together: what a function in a cloud has to carry.
 
-It was 400,000 before the schema, sick nodes and host life, 440,000 before asyncio, and 480,000
-before rows and requests had functions made for their shapes; the next raise needs as good a reason.
+It was 400,000 before the schema, sick nodes and host life, 440,000 before asyncio, 480,000 before
+rows and requests had functions made for their shapes, and 500,000 before columns and scans; the next
+raise needs as good a reason.
 """
-LARGEST_EXTENSION = 1_300_000
+LARGEST_EXTENSION = 1_100_000
 """The wheel of cql-speedups, which whoever wants speed carries beside them."""
 
 
