@@ -26,7 +26,7 @@ LARGEST_DRIVER = 560_000
 """The wheels of cql-protocol and cql-driver together: what a function in a cloud has to carry.
 
 It was 400,000 before the schema, sick nodes and host life, 440,000 before asyncio, 480,000 before
-rows and requests had functions made for their shapes, and 500,000 before columns and scans; the next
+rows and requests had functions made for their shapes, 500,000 before columns and scans; the next
 raise needs as good a reason.
 """
 LARGEST_EXTENSION = 1_100_000
