@@ -185,6 +185,9 @@ def test_memory_does_not_grow_with_the_table(session: Session) -> None:
     assert small < large < 8_000_000
 
 
+@pytest.mark.skipif(
+    REACTOR in PATCHES, reason=f"asyncio is not for a process patched for {REACTOR}"
+)
 def test_on_asyncio(cassandra: Nodes, session: Session, plain: Counter[str]) -> None:
     async def main() -> Counter[str]:
         cluster = AsyncCluster(cassandra.contact_points, port=cassandra.port, connect_timeout=30)
