@@ -22,7 +22,7 @@ from cql_driver.cluster import Cluster, Session
 from cql_driver.errors import InvalidArgument
 from cql_driver.query import dict_factory, tuple_factory
 from cql_driver.scans import ScanWorkerDied, scan
-from cql_protocol.errors import InvalidRequest, SyntaxException
+from cql_protocol.errors import InvalidRequest, SyntaxException, UnsupportedOperation
 from tests.aio.live import LiveNodes
 from tests.architecture.source import ROOT
 from tests.scan import functions
@@ -101,6 +101,14 @@ def test_bad_parameters_start_nothing(session: Session) -> None:
         scan(session, "t", processes=2, where="v = ?", parameters=[7])
     with pytest.raises(DriverException, match="4 values for 3"):
         scan(session, "t", processes=2, where="v = ?", parameters=["x", "y"])
+
+
+def test_a_process_that_may_have_no_children(session: Session, monkeypatch: Any) -> None:
+    config: Any = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    monkeypatch.setitem(config, "daemon", True)
+    with pytest.raises(UnsupportedOperation, match="scan in one process"):
+        scan(session, "t", processes=2)
+    assert len(list(scan(session, "t"))) == ROWS
 
 
 def test_a_scan_that_is_dropped_before_it_is_read(session: Session) -> None:

@@ -19,7 +19,7 @@ from cql_driver.scans.connecting import pickled
 from cql_driver.scans.partitions import ScanPartition
 from cql_driver.scans.pipes import receive, send
 from cql_driver.scans.worker import GONE, run
-from cql_protocol.errors import DriverException
+from cql_protocol.errors import DriverException, UnsupportedOperation
 from cql_protocol.messages import RawRows, ResultMetadata
 
 if TYPE_CHECKING:
@@ -90,8 +90,13 @@ class Workers:
     def open(self, count: int, concurrency: int) -> None:
         """Start processes, each of which reads so many partitions at once.
 
-        Raises `InvalidArgument` where something cannot be sent to them.
+        Raises `InvalidArgument` where something cannot be sent to them, and
+        `UnsupportedOperation` where this process may have none.
         """
+        if multiprocessing.current_process().daemon:
+            raise UnsupportedOperation(
+                "this process is a daemonic one, which may start no others: scan in one process"
+            )
         query = self._partitions[0].query
         decodes = self._decodes(query.choices["row_factory"])
         if not decodes:
