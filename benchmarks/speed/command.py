@@ -21,9 +21,10 @@ from benchmarks.speed.lines import cells
 from benchmarks.speed.measure import LEAST_SECONDS, Crew, measure
 from benchmarks.speed.page import write
 from benchmarks.speed.report import missed, show
+from benchmarks.speed.scans import ROWS, lacks, measure_scans, scans
 from benchmarks.speed.starts import measure_starts, starts
 
-LINES = (1, 2, 3, 4, 5, 6, 8, 10)
+LINES = (1, 2, 3, 4, 5, 6, 7, 8, 10)
 ROUNDS = 15
 
 
@@ -56,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"of each contender in a round (default {LEAST_SECONDS})",
     )
     add("--without", metavar="LABEL,LABEL", help="leave these contenders out")
+    add("--scan-rows", type=int, default=ROWS, help=f"of line 7 (default {ROWS:,})")
     add("--list", action="store_true", help="only tell which cells there are")
     add("--write", action="store_true", help="write docs/performance.md and its pictures")
     add("--check", action="store_true", help="end with status 1 where a limit is missed")
@@ -65,8 +67,8 @@ def parser() -> argparse.ArgumentParser:
 def chosen(options: argparse.Namespace) -> list[Cell]:
     """Return the cells that the options ask for."""
     found = cells(options.lines)
-    if options.lines is None or 10 in options.lines:
-        found += starts()
+    others = [cell for make in (scans, starts) for cell in make()]
+    found += [cell for cell in others if options.lines is None or cell.line in options.lines]
     if options.cells:
         names = set(options.cells.split(","))
         found = [cell for cell in found if cell.name in names]
@@ -83,20 +85,35 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list:
         print(*(f"{cell.line:>2} {cell.name:<24} {cell.title}" for cell in found), sep="\n")
         return 0
-    with ExitStack() as stack:
-        crew = Crew(stack, stack.enter_context(Server("null")))
-        for cell in found:
-            try:
-                if cell.line == 10:
-                    measure_starts(crew, cell, options.rounds)
-                else:
-                    measure(crew, cell, options.rounds, options.least_seconds)
-            except BenchError as error:
-                print(f"error: {error}", file=sys.stderr)
-                return 1
-            print(show(cell) + "\n", flush=True)
+    try:
+        versions = _measure(found, options)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     if options.write:
-        write(found, crew.versions, options.rounds)
+        write(found, versions, options.rounds)
     over = missed(found)
     print(*over, sep="\n", file=sys.stderr)
     return 1 if over and options.check else 0
+
+
+def _measure(found: list[Cell], options: argparse.Namespace) -> dict[str, str]:
+    """Measure cells and print each; return the versions of drivers."""
+    with ExitStack() as stack:
+        crew = Crew(stack, stack.enter_context(Server("null")))
+        for cell in found:
+            if cell.line == 7:
+                continue
+            if cell.line == 10:
+                measure_starts(crew, cell, options.rounds)
+            else:
+                measure(crew, cell, options.rounds, options.least_seconds)
+            print(show(cell) + "\n", flush=True)
+    # When the null server is gone, and all that was started for it.
+    if on_node := [cell for cell in found if cell.line == 7]:
+        if why := lacks():
+            print(f"line 7 is left out: {why}\n", file=sys.stderr)
+        else:
+            measure_scans(on_node, options.rounds, options.scan_rows)
+        print(*map(show, on_node), sep="\n\n", end="\n\n", flush=True)
+    return crew.versions

@@ -15,6 +15,7 @@ from benchmarks.speed import command, page
 from benchmarks.speed.cells import COMPILED, PURE, SCYLLA, Cell, Contender, Limit, Runner
 from benchmarks.speed.lines import DRIVERS, PLAIN_C, cells
 from benchmarks.speed.report import missed, show
+from benchmarks.speed.scans import scans
 from benchmarks.speed.starts import starts
 from benchmarks.speed.words import HEADINGS, MEASURED
 from tests.architecture.source import ROOT
@@ -22,7 +23,7 @@ from tests.benchmarks.test_commands import bench
 
 pytestmark = pytest.mark.once
 
-ALL = [*cells(), *starts()]
+ALL = [*cells(), *scans(), *starts()]
 
 
 def cell(figures: dict[str, list[float]], limits: list[Limit], line: int = 1) -> Cell:
@@ -58,7 +59,7 @@ def test_lines_are_chosen_by_number_and_cells_by_name() -> None:
     assert not left & {"acsylla", "scylla-driver"}
 
 
-@pytest.mark.parametrize("text", ["7", "1,x", ""])
+@pytest.mark.parametrize("text", ["9", "1,x", ""])
 def test_a_line_that_is_not_measured_is_refused(text: str) -> None:
     with pytest.raises(SystemExit):
         command.parser().parse_args(["--lines", text])
