@@ -1,12 +1,13 @@
 # cython: boundscheck=False, wraparound=False
 """What the fuzzer needs of C: a compiled receiver of answers, and a reader of Arrow's buffers."""
 
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
-from cql_speedups.frames cimport Description, Receiver
+from cql_speedups.frames cimport Description, LargeFrame, Receiver, begin_large, give_large
 
-__all__ = ["Probe", "walk"]
+__all__ = ["Probe", "hear", "walk"]
 
 
 cdef class Probe(Receiver):
@@ -32,6 +33,22 @@ cdef class Probe(Receiver):
     cdef int describe(self, Description description) except -1:
         self.description = description
         return 0
+
+
+def hear(connection, bytes data, Py_ssize_t first, Py_ssize_t step):
+    """Take a frame in pieces, as a connection does with a large one; return whether it is one."""
+    cdef Py_ssize_t size = len(data), at = min(first, size)
+    cdef bytes head = data[:at]  # its own memory, so that a read beyond its end is seen
+    cdef bytes piece
+    cdef LargeFrame frame = begin_large(connection, PyBytes_AS_STRING(head), at)
+    if frame is None:
+        return False
+    while frame.left and at < size:
+        piece = data[at : at + max(1, step)]
+        at += frame.fill(PyBytes_AS_STRING(piece), len(piece))
+    if not frame.left:
+        give_large(connection, frame)
+    return True
 
 
 cdef struct ArrowSchema:

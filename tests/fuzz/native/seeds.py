@@ -11,6 +11,7 @@ from cql_protocol.compression.lz4 import Lz4Compressor
 from cql_protocol.connection import ServerConnection
 from cql_protocol.errors import DriverException
 from cql_protocol.messages.codec import encode_response
+from cql_protocol.messages.opcodes import RESULT
 from cql_protocol.wire import write_bytes
 from tests.fuzz.native.targets import FORMS, SHAPES
 from tests.fuzz.seeds import _cells, _some_responses, _sound_segments
@@ -69,6 +70,18 @@ def _frames() -> Iterator[bytes]:
                 yield bytes([index, packed, 61]) + frame + frame
 
 
+def _large_frames() -> Iterator[bytes]:
+    for index, version in enumerate(VERSIONS):
+        dialect = ServerConnection((version,)).dialect
+        for number, message in enumerate(_some_responses(version)):
+            opcode, _, body = encode_response(message, dialect)
+            if opcode == RESULT and len(body) < 200:
+                for packed in (0, 1):
+                    head = bytes([0x80 | version, packed, 0, number % 4, opcode, 0, 0, 0, 0])
+                    choices = bytes([index, packed, 64 + number, 0, 9 + number, 40, number])
+                    yield choices + head + bytes([len(body)]) + body + b"\xff"
+
+
 def _segments() -> Iterator[bytes]:
     for number, seed in enumerate(_sound_segments()):
         yield seed
@@ -109,6 +122,7 @@ _MAKERS = {
     "rows": _rows,
     "columns": _columns,
     "frames": _frames,
+    "large_frames": _large_frames,
     "segments": _segments,
     "wrapping": _wrapping,
     "blocks": _blocks,

@@ -34,15 +34,17 @@ from cql_speedups.rows import make_reader
 from tests.fuzz.targets import OPTIONS, TYPES, VERSIONS, Choices, _segment
 
 try:
-    from probe import Probe, walk
+    from probe import Probe, hear, walk
 except ImportError:  # the tests run without the fuzzer's build
-    Probe = walk = None
+    Probe = hear = walk = None
 
 _rng = random.Random("shapes")
 SHAPES: tuple[tuple[types.CqlType, ...], ...] = (
     *((each,) for each in TYPES),
     *(tuple(_rng.choices(TYPES, k=_rng.randrange(2, 6))) for _ in range(80)),
 )
+LARGE_FRAMES = 1 << 16
+"""Bytes from which a frame is read to where it is to stay."""
 FORMS = ("arrow", "parts", "raw")
 
 
@@ -173,6 +175,32 @@ def frames(data: bytes) -> None:
             if at == before:
                 break
             waiting[:] = told
+    _look_at(connection, told)
+
+
+def large_frames(data: bytes) -> None:
+    """A frame of which a part is there, the others to come."""
+    choices = Choices(data)
+    connection, told = _connection(choices)
+    connection.max_frame_size = 1 << 18
+    size, first, step = choices.number(), choices.number(2), choices.number(2)
+    head, start = choices.take(9), choices.take(choices.number())
+    often = choices.rest() or b"."
+    length = LARGE_FRAMES * (1 + size) // 64
+    body = (start + often * (length // len(often) + 1))[:length]
+    if head[1:2] == b"\1" and length > 15:
+        # A block of lz4 that is as long as what it says: all of it is literals.
+        more, rest = divmod(length - 15, 255)
+        body = length.to_bytes(4, "big") + b"\xf0" + b"\xff" * more + bytes([rest]) + body
+        if step % 8 == 7:
+            body = body[:-1]
+    frame = head[:5].ljust(5, b"\0") + len(body).to_bytes(4, "big") + body
+    try:
+        if hear is None or not hear(connection, frame, first, step):
+            connection.receive_data(frame)
+    except RemoteProtocolError:
+        assert connection.state is State.CLOSED
+    connection.max_frame_size = 1 << 16
     _look_at(connection, told)
 
 
@@ -311,5 +339,5 @@ def hashes(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     each.__name__: each
-    for each in (rows, columns, frames, segments, wrapping, blocks, encoder, hashes)
+    for each in (rows, columns, frames, large_frames, segments, wrapping, blocks, encoder, hashes)
 }
