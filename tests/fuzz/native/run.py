@@ -25,14 +25,13 @@ ROOT = HERE.parents[2]
 FINDINGS = HERE.parent / "findings"
 AT_ONCE = 2
 LONGEST_INPUT = 1024
-SHARES = {"rows": 3, "columns": 3, "frames": 0.5, "segments": 0.5}
-SHARES |= {"wrapping": 0.02, "large_frames": 0.05}
+SHARES = {
     "rows": 3,
     "columns": 3,
     "frames": 0.5,
     "segments": 0.5,
     "wrapping": 0.02,
-    "large_frames": 0.1,
+    "large_frames": 0.03,
 }
 """How much of the executions a target gets, or of the time; those not named get 1."""
 _EXECUTED = re.compile(r"^stat::number_of_executed_units:\s*(\d+)", re.MULTILINE)
