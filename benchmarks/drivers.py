@@ -19,7 +19,12 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 OURS = "cql-driver"
 PEERS = ("scylla-driver", "cassandra-driver")
-ASYNCIO_PEERS = ("scylla-driver", "acsylla==1.2.0", "scyllapy==1.3.3")
+ASYNCIO_PEERS = (
+    "scylla-driver",
+    "acsylla==1.2.0",
+    "scyllapy==1.3.3",
+    "scylladb-rs-driver==0.2.0",
+)
 BASELINE = PEERS[0]
 _ROOTS = {"acsylla": "acsylla", "scyllapy": "scyllapy", "scylladb-rs-driver": "scylla"}
 _BESIDE = ("lz4", "uvloop", "numpy")

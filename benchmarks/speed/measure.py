@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks.drivers import OURS, BenchError, Driver, Worker, drivers
+from benchmarks.drivers import ASYNCIO_PEERS, OURS, BenchError, Driver, Worker, drivers
 from benchmarks.request_rates import figures_of
 from benchmarks.servers import Server
 from benchmarks.speed.cells import ASYNCIO, BARE, BLOCKING, COMPILED, PURE, Cell, Contender, Runner
@@ -24,11 +24,7 @@ HERE = Path(__file__).resolve().parents[1]
 SCRIPTS = {"blocking": HERE / "worker.py", "asyncio": HERE / "asyncio_worker.py"}
 BARE_SCRIPT = HERE / "bare_worker.py"
 LEAST_SECONDS = 0.1
-VERSIONS = {
-    "acsylla": "acsylla==1.2.0",
-    "scyllapy": "scyllapy==1.3.3",
-    "scylladb-rs-driver": "scylladb-rs-driver==0.2.0",
-}
+VERSIONS = {peer.partition("==")[0]: peer for peer in ASYNCIO_PEERS}
 """What is installed of drivers whose releases change what they can do."""
 
 

@@ -73,8 +73,8 @@ Written by `make bench`, which measures all of this in one run; do not edit it. 
 Every figure is CPU time of the client's process, user and system and all of its threads, for one
 request or one row. The server is `benchmarks/null_server.py`, which answers from memory, on the
 same machine. In a round one driver after the other does the same work, and a figure is the median
-of the rounds, with the least and the most behind it. The machine that this was written on is
-shared and its speed changes from minute to minute: ratios say something, microseconds do not.
+of the rounds, with the least and the most behind it. Microseconds depend on the machine and on what
+else it does: ratios of one run say something.
 *Pure Python* is our driver without `cql-speedups`.
 """
 
