@@ -76,6 +76,70 @@ static inline long cql_count(volatile long *references, long by) {
 #endif
 }
 
+/* --- blocks ---------------------------------------------------------------------------------- */
+
+/* Large blocks that are free again are kept for the next page: to have one from the system, page by
+   page, takes several times as long as to fill it. A few are kept, of bounded size; each place is
+   taken and filled by one atomic step, as blocks are freed in any thread. */
+#define BLOCK_HEAD 64 /* before the bytes: how many there are; 64 keeps them aligned as Arrow likes */
+#define BLOCK_KEPT_LEAST 0x40000
+#define BLOCK_KEPT_MOST 0x400000
+#define BLOCKS_KEPT 3
+
+static void *volatile blocks_kept[BLOCKS_KEPT];
+
+static inline void *block_swap(void *volatile *place, void *block) {
+#if defined(_MSC_VER)
+    return _InterlockedExchangePointer(place, block);
+#else
+    return __atomic_exchange_n(place, block, __ATOMIC_ACQ_REL);
+#endif
+}
+
+static inline int64_t *block_head(void *data) { return (int64_t *)((char *)data - BLOCK_HEAD); }
+
+static inline void block_free(void *data) {
+    if (data == NULL) return;
+    if (*block_head(data) >= BLOCK_KEPT_LEAST && *block_head(data) <= BLOCK_KEPT_MOST)
+        for (int i = 0; i < BLOCKS_KEPT && data != NULL; i++)
+            if (blocks_kept[i] == NULL) data = block_swap(&blocks_kept[i], data);
+    if (data != NULL) free(block_head(data)); /* perhaps another one, for which there is no place */
+}
+
+static inline void *block_new(int64_t size) {
+    int64_t *head;
+    if (size >= BLOCK_KEPT_LEAST && size <= BLOCK_KEPT_MOST)
+        for (int i = 0; i < BLOCKS_KEPT; i++) {
+            void *data = blocks_kept[i] == NULL ? NULL : block_swap(&blocks_kept[i], NULL);
+            if (data != NULL && *block_head(data) >= size && *block_head(data) / 2 <= size)
+                return data;
+            if (data != NULL) data = block_swap(&blocks_kept[i], data);
+            if (data != NULL) free(block_head(data));
+        }
+    head = (int64_t *)malloc((size_t)(BLOCK_HEAD + size));
+    if (head == NULL) return NULL;
+    *head = size;
+    return (char *)head + BLOCK_HEAD;
+}
+
+/* Have the block be of this size at least; NULL, and nothing changed, where there is no memory. */
+static inline void *block_resize(void *data, int64_t size) {
+    int64_t held = data == NULL ? 0 : *block_head(data);
+    void *larger;
+    if (data != NULL && held >= size) return data;
+    if (data != NULL && size < BLOCK_KEPT_LEAST) {
+        int64_t *head = (int64_t *)realloc(block_head(data), (size_t)(BLOCK_HEAD + size));
+        if (head == NULL) return NULL;
+        *head = size;
+        return (char *)head + BLOCK_HEAD;
+    }
+    larger = block_new(size);
+    if (larger == NULL || data == NULL) return larger;
+    memcpy(larger, data, (size_t)held);
+    block_free(data);
+    return larger;
+}
+
 /* --- shapes ---------------------------------------------------------------------------------- */
 
 static inline void shape_free(Shape *shape) {
@@ -114,7 +178,7 @@ static inline void column_free(Column *column) {
         for (int64_t i = 0; i < column->shape->n_children; i++) column_free(&column->children[i]);
     free(column->children);
     free(column->validity);
-    free(column->data);
+    block_free(column->data);
     free(column->offsets);
 }
 
@@ -163,12 +227,19 @@ static inline int column_resize(void **buffer, int64_t size) {
     return COLUMN_OK;
 }
 
-/* Bits from the old size on, in whole bytes, all set or all clear. */
-static inline int column_resize_bits(uint8_t **bits, int64_t old, int64_t size, int filling) {
+static inline int column_resize_data(Column *column, int64_t size) {
+    void *found = block_resize(column->data, size ? size : 1);
+    if (found == NULL) return COLUMN_NO_MEMORY;
+    column->data = (uint8_t *)found;
+    return COLUMN_OK;
+}
+
+/* Bits in whole bytes, all set from the old size on. */
+static inline int column_resize_bits(uint8_t **bits, int64_t old, int64_t size) {
     old = (old + 7) / 8;
     size = (size + 7) / 8;
     if (column_resize((void **)bits, size)) return COLUMN_NO_MEMORY;
-    memset(*bits + old, filling, (size_t)(size - old));
+    memset(*bits + old, 0xff, (size_t)(size - old));
     return COLUMN_OK;
 }
 
@@ -183,17 +254,19 @@ static int column_grow(Column *column, int64_t more) {
     if (capacity < 16) capacity = 16;
     if (capacity < wanted) capacity = wanted;
     if (capacity > most) capacity = most;
-    if (shape->width && column_resize((void **)&column->data, capacity * shape->width))
+    if (shape->width && column_resize_data(column, capacity * shape->width))
         return COLUMN_NO_MEMORY;
-    if (shape->kind == KIND_BOOLEAN &&
-        column_resize_bits(&column->data, column->capacity, capacity, 0))
-        return COLUMN_NO_MEMORY;
+    if (shape->kind == KIND_BOOLEAN) {
+        int64_t old = (column->capacity + 7) / 8, size = (capacity + 7) / 8;
+        if (column_resize_data(column, size)) return COLUMN_NO_MEMORY;
+        memset(column->data + old, 0, (size_t)(size - old));
+    }
     if (has_offsets(shape->kind)) {
         if (column_resize((void **)&column->offsets, (capacity + 1) * 4)) return COLUMN_NO_MEMORY;
         if (first) column->offsets[0] = 0;
     }
     if (column->validity != NULL &&
-        column_resize_bits(&column->validity, column->capacity, capacity, 0xff))
+        column_resize_bits(&column->validity, column->capacity, capacity))
         return COLUMN_NO_MEMORY;
     column->capacity = capacity;
     return COLUMN_OK;
@@ -206,7 +279,7 @@ static int column_room(Column *column, int64_t more) {
     if (wanted > COLUMN_LARGEST) return COLUMN_TOO_LARGE;
     if (room < wanted) room = wanted + 64;
     if (room > COLUMN_LARGEST) room = COLUMN_LARGEST;
-    if (column_resize((void **)&column->data, room)) return COLUMN_NO_MEMORY;
+    if (column_resize_data(column, room)) return COLUMN_NO_MEMORY;
     column->room = room;
     return COLUMN_OK;
 }
@@ -241,7 +314,7 @@ static int column_nulls(Column *column, int64_t count) {
     if (status) return status;
     if (column->shape->kind > KIND_NOTHING && count) {
         if (column->validity == NULL &&
-            column_resize_bits(&column->validity, 0, column->capacity, 0xff))
+            column_resize_bits(&column->validity, 0, column->capacity))
             return COLUMN_NO_MEMORY;
         for (int64_t i = length; i < length + count; i++)
             column->validity[i >> 3] &= (uint8_t)~(1u << (i & 7));
