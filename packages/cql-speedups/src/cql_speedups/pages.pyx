@@ -62,7 +62,7 @@ cdef class Page:
 
     cpdef _only_rows(self):
         """Return the rows, where this page is the only one and nothing of it was taken."""
-        cdef object outcome
+        cdef object outcome, rows
         if isinstance(self._execution, FirstAttempt):
             outcome = (<FirstAttempt>self._execution).outcome
         else:
@@ -73,7 +73,9 @@ cdef class Page:
             and read_member(read_member(outcome, &m_metadata), &m_paging_state) is not None
         ):
             return None
-        return self._decode_page() if self._rows is None else self._rows
+        with cython.critical_section(self):
+            rows = self._rows
+        return self._decode_page() if rows is None else rows
 
     def one(self):
         """Return the first row of the current page, or None."""

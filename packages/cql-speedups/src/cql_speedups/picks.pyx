@@ -1,6 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Which host to ask: `pick` of the driver's own policies, for requests that are encoded."""
 
+cimport cython
 from cpython.dict cimport PyDict_GetItem
 from cpython.method cimport PyMethod_Check
 from cpython.object cimport PyObject
@@ -60,10 +61,14 @@ cdef int look_up() except -1:
 
 cdef object pick_host(object pick, Plan plan, bytes frame):
     """Return the host that `pick` would, None for the first of its plan, or `undecided()`."""
-    cdef Course course = plan.course
+    cdef Course course
     cdef object host
+    with cython.critical_section(plan):
+        course = plan.course
     if course is None or course.pick is not pick:
-        course = plan.course = course_of(pick)
+        course = course_of(pick)
+        with cython.critical_section(plan):
+            plan.course = course
     if course.policy is not None:
         if plan.lwt or plan.keyspace is None or not course.policy.shuffle_replicas:
             return _undecided

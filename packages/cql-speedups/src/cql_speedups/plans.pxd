@@ -29,7 +29,7 @@ cdef class Plan:
     cdef bint lwt
     cdef int kind
     cdef int version
-    # Threads read what others replace: by the methods alone.
+    # Threads read what others replace: under its critical section alone.
     cdef Description description
     cdef Reading reading
     cdef Course course
