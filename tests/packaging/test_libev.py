@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.packaging.workshop import load_hatch_build
+from tests.speedups.sources import public_names
 
-NAMES = {"cql_speedups.murmur3", "cql_speedups.libev"}
+NAMES = {f"cql_speedups.{name}" for name in public_names()}
 
 
 @pytest.fixture
