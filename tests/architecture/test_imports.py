@@ -16,6 +16,7 @@ from tests.architecture.source import (
     imports_of,
     modules,
     pyproject,
+    resolve,
 )
 
 MAY_IMPORT = {
@@ -28,21 +29,28 @@ MAY_IMPORT = {
 }
 """The arrows between the packages. Nothing else holds them together but names in entry points."""
 
-TWINS_OF_THE_DRIVER = {
-    f"cql_speedups.{name}"
-    for name in (
-        "attempts",
-        "awaiting",
-        "intake",
-        "making",
-        "outbox",
-        "pages",
-        "picks",
-        "rounds",
-        "sockets",
-        "turns",
-    )
-}
+
+def _twins_of_the_driver() -> set[str]:
+    """Return the compiled modules that nothing of cql_protocol leads to."""
+    known = modules("cql-speedups")
+    uses: dict[str, set[str]] = {}
+    for found in imports_of("cql-speedups"):
+        if found.when != "typing":
+            uses.setdefault(found.importer, set()).add(resolve(found.target, known))
+    reached: set[str] = set()
+    ahead = {
+        f"cql_speedups.{module}"
+        for path in modules("cql-protocol").values()
+        for module in re.findall(r'compiled\("(\w+)"', path.read_text())
+    }
+    while ahead:
+        module = ahead.pop()
+        reached.add(module)
+        ahead |= (uses.get(module, set()) & known.keys()) - reached
+    return set(known) - reached - {"cql_speedups"}
+
+
+TWINS_OF_THE_DRIVER = _twins_of_the_driver()
 """What only cql_driver asks for, and what only such modules use: they may look into it."""
 
 AGAINST_THE_ARROWS = {
@@ -127,22 +135,12 @@ def test_the_exception_is_an_import_when_asked_and_nowhere_else() -> None:
     assert against == [("cql_protocol._accel", "cql_speedups", "call")]
 
 
-def test_what_looks_into_the_driver_is_used_by_nobody_else() -> None:
-    """cql-speedups serves who has no cql_driver, too."""
-    users = {
-        found.importer
-        for found in imports_of("cql-speedups")
-        if any(_is_within(found.target, name) for name in TWINS_OF_THE_DRIVER)
-        and found.when != "typing"
-    }
-    assert users <= TWINS_OF_THE_DRIVER
-    asked_for = {
-        f"cql_speedups.{module}"
-        for path in modules("cql-protocol").values()
-        for module in re.findall(r'compiled\("(\w+)"', path.read_text())
-    }
-    assert asked_for
-    assert not asked_for & TWINS_OF_THE_DRIVER
+def test_who_has_no_driver_meets_no_module_that_looks_into_it() -> None:
+    ours = {"cql_speedups.murmur3", "cql_speedups.rows", "cql_speedups.frames"}
+    assert not ours & TWINS_OF_THE_DRIVER
+    assert {"cql_speedups.attempts", "cql_speedups.pages"} <= TWINS_OF_THE_DRIVER
+    looking = {f.importer for f in imports_of("cql-speedups") if _root(f.target) == "cql_driver"}
+    assert looking <= TWINS_OF_THE_DRIVER
 
 
 @pytest.mark.parametrize("distribution", IMPORT_NAMES)
