@@ -6,14 +6,16 @@ from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memcmp, memcpy
 
 from cql_speedups.blocks cimport is_lz4, unpack_body
+from cql_speedups.members cimport Member, find_member, read_member
 from cql_speedups.wire cimport get16, get32
 
 from cql_protocol.connection.states import State
+from cql_protocol.dialect import Dialect
 from cql_protocol.errors import DriverException
 from cql_protocol.messages import RawRows
 from cql_protocol.messages.base import Response
 from cql_protocol.messages.results import DONE, decode_plain_result
-from cql_protocol.streams import ORPHAN
+from cql_protocol.streams import ORPHAN, StreamTable
 
 cdef extern from *:
     """
@@ -59,6 +61,26 @@ cdef enum:
     VOID = 1
 
 
+# What is read of connections for every answer.
+cdef bint looked = False
+cdef Member m_dialect, m_free, m_limit, m_streams, m_version, m_waiting
+
+
+cdef int look_up() except -1:
+    # Not before, as it is being imported while this is.
+    global looked
+    from cql_protocol.connection import ClientConnection
+
+    find_member(ClientConnection, "dialect", &m_dialect)
+    find_member(ClientConnection, "max_frame_size", &m_limit)
+    find_member(ClientConnection, "streams", &m_streams)
+    find_member(Dialect, "version", &m_version)
+    find_member(StreamTable, "_free", &m_free)
+    find_member(StreamTable, "waiting", &m_waiting)
+    looked = True
+    return 0
+
+
 cdef class Description:
     """The first bytes of a result's body, which describe its columns, and what they say."""
 
@@ -86,11 +108,13 @@ def receive_results(connection, bytes data, Py_ssize_t at):
 
 
 cdef Py_ssize_t give_results(object connection, const char *start, Py_ssize_t size) except -1:
-    cdef object streams = connection.streams
-    cdef list waiting = streams.waiting, free = streams._free
-    cdef object receiver
-    cdef Py_ssize_t limit = connection.max_frame_size, at = 0, length, stream
-    cdef uint8_t version = 0x80 | <uint8_t>connection.dialect.version
+    if not looked:
+        look_up()
+    cdef object streams = read_member(connection, &m_streams), receiver
+    cdef list waiting = read_member(streams, &m_waiting), free = read_member(streams, &m_free)
+    cdef Py_ssize_t limit = read_member(connection, &m_limit), at = 0, length, stream
+    cdef uint8_t version = read_member(read_member(connection, &m_dialect), &m_version)
+    version |= 0x80
     cdef const char *head
     cdef bytes body
     while size - at >= LEAST:

@@ -18,8 +18,14 @@ cdef extern from *:
         return 0;
     }
     static inline PyObject *read_member(PyObject *object, Member *member) {
-        if (Py_TYPE(object) == member->cls && member->member != NULL)
+        if (Py_TYPE(object) == member->cls && member->member != NULL) {
+    #ifndef Py_GIL_DISABLED
+            /* As PyMember_GetOne does it, which is not inlined; members of slots are objects. */
+            PyObject *value = *(PyObject **)((char *)object + member->member->offset);
+            if (value != NULL) return Py_NewRef(value);
+    #endif
             return PyMember_GetOne((const char *)object, member->member);
+        }
         return PyObject_GetAttr(object, member->name);
     }
     """

@@ -5,8 +5,8 @@ What must hold, beside what `cql_driver.runtimes.leader` says:
 
 - No code of Python runs, and no signal's exception comes, between the taking of the token and
   the `try` whose end gives it back.
-- Signals are looked at before the leader looks whether it is done, never after: a handler could
-  make it done, and the leader would sleep in vain.
+- After signals are looked at, the leader looks whether it is done: a handler could make it so,
+  and the leader would sleep in vain.
 - Who sleeps says so, then looks at the queue of calls; who leaves a call does it the other way
   round. So the flag is swapped with a barrier, which a build without the GIL needs.
 """
@@ -92,6 +92,25 @@ cdef class Shared:
         self.poller.close()
 
 
+cdef class Token:
+    """What the thread has that leads; to others a list, which holds one item or none."""
+
+    def __len__(self):
+        return self.there
+
+    def __delitem__(self, index):
+        if not swap_flag(&self.there, 0):
+            raise IndexError(index)
+
+    def append(self, item):
+        """Give it back."""
+        swap_flag(&self.there, 1)
+
+    def clear(self):
+        """Have nobody take it."""
+        swap_flag(&self.there, 0)
+
+
 cdef inline double now():
     return clock_seconds() if has_epoll else monotonic()
 
@@ -99,26 +118,10 @@ cdef inline double now():
 cdef class Turns:
     """The part of a led loop that is busy; who leads when is said in `LedRuntime`."""
 
-    cdef public list _free
-    cdef public unsigned long _owner
-    cdef public Py_ssize_t _depth
-    cdef public object _ready
-    cdef public object _users
-    cdef public object _followers
-    cdef public object _timers
-    cdef public dict _handlers
-    cdef public Shared _shared
-    cdef public bint _has_thread
-    cdef public Py_ssize_t activity
-    cdef public Py_ssize_t unattended
-    cdef public bint ended
-    cdef list _heap
-    cdef bint _late
-
     def __cinit__(self, *args, **kwargs):
         from cql_driver.runtimes.timers import Timers
 
-        self._free = []
+        self._free = Token.__new__(Token)
         self._ready, self._users, self._followers = deque(), deque(), deque()
         self._timers = Timers()
         self._heap = self._timers.heap  # which is changed and never replaced
@@ -128,50 +131,46 @@ cdef class Turns:
 
     def perform(self, function, waitable):
         """Have the loop call the function, and wait until `waitable` is done. Any thread."""
+        if isinstance(waitable, FirstAttempt):
+            self.drive(function, waitable, <FirstAttempt>waitable)
+        else:
+            self.drive(function, waitable, None)
+
+    cdef int drive(self, object function, object waitable, FirstAttempt request) except -1:
+        """Do as `perform`; a request may be given twice, and is started where `function` is None."""
         cdef unsigned long ident = PyThread_get_thread_ident()
-        cdef FirstAttempt request = <FirstAttempt>waitable if isinstance(waitable, FirstAttempt) else None
-        if not self._take():
+        if not swap_flag(&self._free.there, 0):
+            if function is None:
+                function = (<object>request).start
             self._perform_led(function, waitable, ident)
-            return
+            return 0
         self._owner = ident
         try:
             self.activity += 1
-            function()
+            if function is None:
+                request.start()
+            else:
+                function()
             if len(self._ready):
                 self.run_ready()
-            if request is None:
-                while True:
-                    PyErr_CheckSignals()
-                    if self.ended or waitable.done:
-                        break
-                    self._turn(-1.0)
-            else:
-                while True:
-                    PyErr_CheckSignals()
-                    if self.ended or request.done:
-                        break
-                    self._turn(-1.0)
+            while not (self.ended or (waitable.done if request is None else request.done)):
+                PyErr_CheckSignals()
+                if self.ended or (waitable.done if request is None else request.done):
+                    break
+                self._turn(-1.0)
             if len(self._ready) or len(self._users):
                 self.settle()
         finally:
             self._owner = 0
             if not self.ended:
-                self._free.append(None)
+                swap_flag(&self._free.there, 1)
             self._after_leading()
         if not waitable.done:
             raise self._refusal()
-
-    cdef bint _take(self) except -1:
-        """Take the token; return whether it was there."""
-        if not len(self._free):
-            return False
-        try:
-            del self._free[0]
-        except IndexError:
-            return False  # another thread, without the GIL, was faster
-        return True
+        return 0
 
     cpdef _after_leading(self):
+        """Have somebody else lead who has a reason to."""
         if (
             len(self._followers)
             or len(self._ready)

@@ -11,6 +11,7 @@ from cql_driver.cluster.response import ResponseFuture
 from cql_driver.cluster.results import ResultSet
 from cql_driver.cluster.session_base import SessionBase
 from cql_driver.cluster.values import checked_name
+from cql_protocol._accel import compiled
 from cql_protocol.identifiers import escape_name
 
 TYPE_CHECKING = False
@@ -267,3 +268,11 @@ class Session(SessionBase):
 
     def _revive(self) -> SessionPools:
         return self.cluster.revive(self)
+
+
+execute = Session.execute
+execute = compiled("calls", "execute", execute)
+if execute is not Session.execute:
+    execute.__doc__, execute.__qualname__ = Session.execute.__doc__, Session.execute.__qualname__
+    execute.__wrapped__ = Session.execute  # type: ignore[attr-defined]
+    Session.execute = execute  # type: ignore[method-assign]

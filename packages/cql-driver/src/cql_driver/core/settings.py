@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_driver.core.observers import Observer
+    from cql_driver.core.runtime import Runtime
     from cql_driver.core.tls import TlsSettings
     from cql_driver.pools.host import Host
 
@@ -28,8 +29,9 @@ def ticks(timeout: float | None) -> int:
 class Pulse:
     """What of an engine is read for every request."""
 
-    __slots__ = ("sweeping", "tick", "watched")
+    __slots__ = ("runtime", "sweeping", "tick", "watched")
 
+    runtime: Runtime
     sweeping: bool
     """Whether somebody looks for requests that ran out of time."""
     tick: int
