@@ -138,6 +138,46 @@ def test_rows_of_values_that_hold_nothing_are_not_watched() -> None:
     assert gc.is_tracked(row)
 
 
+NESTED = (INT, ListType(ListType(INT)), SetType(INT), TupleType(INT, ListType(INT)))
+
+
+def many_containers() -> bytes:
+    """Return a page of as many rows as make the collector wait for them."""
+    numbers = GOOD + flat([GOOD])
+    cells = [GOOD, GOOD + flat([numbers]), numbers, flat([GOOD, numbers])]
+    return flat(cells) * 1000
+
+
+def test_the_collector_gets_the_containers_of_a_large_page() -> None:
+    body, reader = many_containers(), make_reader(NESTED, ReadOptions())
+    for make in (None, named_tuple_maker(tuple("abcd"))):
+        for _ in range(3):
+            rows: Any = reader.read(body, 0, 1000, make)
+            assert rows == [(1, [[1]], {1}, (1, [1]))] * 1000
+            watched = [*rows, *(row[at] for row in rows for at in (1, 2, 3))]
+            watched += [rows, *(row[1][0] for row in rows), *(row[3][1] for row in rows)]
+            assert all(map(gc.is_tracked, watched))
+            del watched
+            for row in rows:
+                row[1].append(row)  # a cycle
+            gc.collect()
+            del row, rows
+            assert gc.collect() >= 2000
+    dicts: Any = reader.dicts(body, 0, 1000, tuple("abcd"))
+    assert all(map(gc.is_tracked, [*dicts, dicts, *(row["b"] for row in dicts)]))
+
+
+def test_large_pages_that_are_wrong_leave_nothing_to_the_collector() -> None:
+    body, reader = many_containers(), make_reader(NESTED, ReadOptions())
+    for call in (reader.read, partial(reader.dicts, names=tuple("abcd"))):
+        gc.collect()
+        before = len(gc.get_objects())
+        for end in (len(body) - 1, len(body) // 2, 100):
+            assert call(body[:end] + bytes(len(body) - end - 1), 0, 1000) is None
+        gc.collect()
+        assert abs(len(gc.get_objects()) - before) < 20
+
+
 def _calls() -> list[Callable[[], object]]:
     """Return what reads pages of all kinds, right and wrong ones."""
     user = UserType("ks", "u", [("a", INT), ("b", TEXT)])

@@ -3,6 +3,17 @@ from libc.stdint cimport int32_t
 
 from cql_speedups.wire cimport get32
 
+cdef extern from "nursery.h":
+    ctypedef struct Nursery:
+        Py_ssize_t size
+    void empty_nursery(Nursery *nursery) noexcept
+    void keep(Nursery *nursery, object container) noexcept
+    void give_back(Nursery *nursery) noexcept
+
+# Where containers are kept until the page at hand is whole. NULL but while the collector is
+# stopped, that is, while no other code runs.
+cdef Nursery *nursery
+
 cdef class Cell:
     # The reader of one type.
     #

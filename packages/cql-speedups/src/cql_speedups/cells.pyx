@@ -43,6 +43,9 @@ cdef enum:
     LONG = 64  # and those up to which Python makes it of a text
 
 
+nursery = NULL
+
+
 class Odd(Exception):
     """Bytes that do not fit."""
 

@@ -7,7 +7,17 @@ from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int32_t
 
-from cql_speedups.cells cimport Cell, odd, other_cell, simple_cell, take, take_count, take_size
+from cql_speedups.cells cimport (
+    Cell,
+    keep,
+    nursery,
+    odd,
+    other_cell,
+    simple_cell,
+    take,
+    take_count,
+    take_size,
+)
 from cql_speedups.values cimport allocate, get_float, take_unsigned, untrack
 
 __all__ = []
@@ -39,7 +49,11 @@ cdef class List(Cell):
         return made
 
     cdef object read(self, const char *p, Py_ssize_t size):
-        return self.elements(p, size) if size else self.empty
+        if not size:
+            return self.empty
+        cdef list made = self.elements(p, size)
+        keep(nursery, made)
+        return made
 
 
 @cython.final
@@ -69,6 +83,7 @@ cdef class Set_(List):
         except TypeError:
             return odd() if self.make is None else self.make(elements)
         if len(made) == len(elements):
+            keep(nursery, made)
             return made
         return odd() if self.make is None else self.make(elements)
 
@@ -107,7 +122,10 @@ cdef class Map(Cell):
                 pairs.append((key, value))
         if p != end:
             return odd()
-        return made if pairs is None else self.make(pairs)
+        if pairs is not None:
+            return self.make(pairs)
+        keep(nursery, made)
+        return made
 
 
 cdef int skip_fields(const char *p, const char *end) except -1:
@@ -147,6 +165,8 @@ cdef class Tuple(Cell):
         skip_fields(p, end)
         if self.plain:
             untrack(made)
+        else:
+            keep(nursery, made)
         return made
 
 
@@ -199,6 +219,7 @@ cdef class Vector(Cell):
             value = self.element.read(p + at * self.each, self.each)
             Py_INCREF(value)
             PyList_SET_ITEM(made, at, value)
+        keep(nursery, made)
         return made
 
 
@@ -214,6 +235,7 @@ cdef class FloatVector(Vector):
             value = get_float(p + 4 * at)
             Py_INCREF(value)
             PyList_SET_ITEM(made, at, value)
+        keep(nursery, made)
         return made
 
 
@@ -234,7 +256,10 @@ cdef class LooseVector(Vector):
                 return odd()
             made.append(self.element.read(p, length))
             p += length
-        return made if p == end else odd()
+        if p != end:
+            return odd()
+        keep(nursery, made)
+        return made
 
 
 cdef bint holds_floats(object cql_type):

@@ -11,7 +11,15 @@ from cpython.dict cimport PyDict_Copy, PyDict_SetItem
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 
-from cql_speedups.cells cimport Cell, take
+cimport cql_speedups.cells as cells_module
+from cql_speedups.cells cimport (
+    Cell,
+    Nursery,
+    empty_nursery,
+    give_back,
+    keep,
+    take,
+)
 from cql_speedups.containers cimport cell_of
 from cql_speedups.values cimport (
     allocate,
@@ -21,7 +29,11 @@ from cql_speedups.values cimport (
     untrack_dict,
 )
 
+cdef extern from "nursery.h":
+    bint nobody_else_has(void *container) noexcept
+
 from functools import partial
+from gc import collect
 
 from cql_protocol.errors import DecodeError
 from cql_speedups.cells import Odd
@@ -30,6 +42,7 @@ __all__ = ["make_reader"]
 
 cdef enum:
     MANY = 16  # rows from which stopping the collector pays
+    MANY_KEPT = 500  # containers, from which having it look before it gets them pays
 
 # What to raise again in Python; what an application's own code raises may be anything.
 cdef tuple EXPECTED = (Odd, DecodeError, UnicodeDecodeError, ArithmeticError)
@@ -44,12 +57,16 @@ cdef class RowReader:
     cdef readonly bint plain
     cdef readonly bint foreign
     cdef tuple latest_class
+    # A container of the latest page: is it ours alone, then that page is gone.
+    cdef object witness
+    cdef Py_ssize_t place
 
     def __init__(self, columns, options):
         self.cells = tuple([cell_of(column, options) for column in columns])
         self.width = len(self.cells)
         self.plain = all([cell.plain for cell in self.cells])
         self.foreign = any([cell.foreign for cell in self.cells])
+        self.place = [cell.plain for cell in self.cells].index(False) if not self.plain else 0
 
     def read(self, body, Py_ssize_t offset, Py_ssize_t count, make=None):
         """Return rows as tuples, or as what `make` makes of tuples."""
@@ -79,18 +96,33 @@ cdef class RowReader:
             return None
         p += offset
         cdef int collects = 0
+        cdef Nursery kept
+        cdef list made = None
+        empty_nursery(&kept)
         if count >= MANY and not self.foreign:
             collects = stop_collector()
+            if collects and nobody_else_has(<void *>self.witness):
+                cells_module.nursery = &kept
         try:
             if names is not None:
-                return self.dict_rows(p, end, count, names)
-            return self.tuple_rows(p, end, count, cls)
+                made = self.dict_rows(p, end, count, names)
+            else:
+                made = self.tuple_rows(p, end, count, cls)
         except Exception as error:
-            if self.foreign or isinstance(error, EXPECTED):
-                return None
-            raise
+            if not self.foreign and not isinstance(error, EXPECTED):
+                raise
         finally:
-            restart_collector(collects)
+            if collects:
+                cells_module.nursery = NULL
+                restart_collector(collects)
+            if kept.size < MANY_KEPT:
+                give_back(&kept)
+        if kept.size:
+            collect(0)
+            give_back(&kept)
+        if collects and made and not self.plain:
+            self.witness = made[0][self.place if names is None else names[self.place]]
+        return made
 
     cdef list tuple_rows(self, const char *p, const char *end, Py_ssize_t count, object cls):
         cdef list made = []
@@ -106,7 +138,10 @@ cdef class RowReader:
                 PyTuple_SET_ITEM(row, at, value)
             if plain:
                 untrack(row)
+            else:
+                keep(cells_module.nursery, row)
             made.append(row)
+        keep(cells_module.nursery, made)
         return made if p == end else None
 
     cdef list dict_rows(self, const char *p, const char *end, Py_ssize_t count, tuple names):
@@ -122,7 +157,10 @@ cdef class RowReader:
                 PyDict_SetItem(row, names[at], take(<Cell>cells[at], &p, end))
             if plain:
                 untrack_dict(row)
+            else:
+                keep(cells_module.nursery, row)
             made.append(row)
+        keep(cells_module.nursery, made)
         return made if p == end else None
 
     @cython.critical_section
