@@ -111,7 +111,15 @@ def measure(crew: Crew, cell: Cell, rounds: int, least_seconds: float = LEAST_SE
         for number in range(rounds):
             first = number % max(len(taking_part), 1)
             for contender, order in taking_part[first:] + taking_part[:first]:
-                cell.figures[contender.label].append(crew.run(cell, contender, order))
+                if contender.label in cell.left_out:
+                    continue
+                try:
+                    taken = crew.run(cell, contender, order)
+                except BenchError as error:
+                    cell.left_out[contender.label] = _last_line(error)
+                    del cell.figures[contender.label]
+                else:
+                    cell.figures[contender.label].append(taken)
 
 
 def _last_line(error: BenchError) -> str:

@@ -72,11 +72,20 @@ def measure_starts(crew: Crew, cell: Cell, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds + 1):
             for contender, driver in found:
+                label = contender.label
+                if label in cell.left_out:
+                    continue
                 program = contender.pattern.format(root=driver.root, **crew.place())
-                figures = run(driver, STEPS[NOTHING], folder), run(driver, program, folder)
+                try:
+                    figures = run(driver, STEPS[NOTHING], folder), run(driver, program, folder)
+                except BenchError as error:
+                    cell.left_out[label] = str(error)
+                    continue
                 if number:
-                    bare[contender.label].append(figures[0])
-                    taken[contender.label].append(figures[1])
+                    bare[label].append(figures[0])
+                    taken[label].append(figures[1])
     for contender, _ in found:
+        if contender.label in cell.left_out:
+            continue
         nothing = statistics.median(bare[contender.label])
         cell.figures[contender.label] = [each - nothing for each in taken[contender.label]]
