@@ -60,6 +60,7 @@ def _plot(axes: Any, cell: dict[str, Any]) -> None:
     axes.set_yticks(places, labels, fontsize=8)
     axes.tick_params(axis="x", labelsize=7)
     axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
     least, most = min(medians), max(figure[2] for figure in cell["figures"].values())
     axes.set_xlim(least / 2, most * 3)
     for place, label, median in zip(places, labels, medians, strict=True):
