@@ -6,12 +6,15 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.drivers import BenchError
 from benchmarks.speed import command, page
+from benchmarks.speed import scans as scans_module
 from benchmarks.speed.cells import COMPILED, PURE, SCYLLA, Cell, Contender, Limit, Runner
 from benchmarks.speed.lines import DRIVERS, PLAIN_C, cells
 from benchmarks.speed.report import missed, show
@@ -90,6 +93,40 @@ def test_what_is_missed_and_what_is_missing_is_told() -> None:
     assert "0.3, at most 0.2" in over
     assert "MISSING" in missing
     assert "absent is left out: it cannot be installed" in show(found)
+
+
+def test_scans_in_two_processes_are_compared_with_those_in_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Node:
+        contact_points, port = ("127.0.0.1",), 9042
+
+    def measured(
+        server: object, order: object, rounds: int, ways: list[str]
+    ) -> dict[str, list[dict[str, float]]]:
+        assert ways == ["rows", "shingles"]
+        return {
+            f"{how} {processes}": [{"busiest": 4.0 / processes, "wall": 4.0}] * rounds
+            for how in ways
+            for processes in (1, 2)
+        }
+
+    monkeypatch.setattr(scans_module, "Server", lambda name: nullcontext(Node()))
+    monkeypatch.setattr(scans_module.scan, "fill", lambda server, rows: None)
+    monkeypatch.setattr(scans_module.scan, "check", lambda order, rows: True)
+    monkeypatch.setattr(scans_module.scan, "measure", measured)
+    found = list(scans())
+    scans_module.measure_scans(found, 9, rows=500_000)
+    assert found[0].figures == {"one process": [8000.0] * 3, "two processes": [4000.0] * 3}
+    kept = {each.name: each.ratios()[0].kept for each in found}
+    assert kept == {
+        "scan-rows-busiest": True,
+        "scan-shingles-busiest": True,
+        "scan-shingles-wall": False,
+    }
+    monkeypatch.setattr(scans_module.scan, "check", lambda order, rows: False)
+    with pytest.raises(BenchError, match="not those of a plain read"):
+        scans_module.measure_scans(found, 1)
 
 
 # --- the page ----------------------------------------------------------------------------------
