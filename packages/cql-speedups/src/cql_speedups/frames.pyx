@@ -2,6 +2,7 @@
 """Answers cut out of the bytes of a connection; the twin of cql_protocol.connection.results."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memcmp, memcpy
 
@@ -34,6 +35,7 @@ cdef extern from *:
     }
     """
     Py_ssize_t slot_offset(object member)
+    void PyObject_GC_UnTrack(PyObject *instance)
     object make_object(object cls)
     void fill_slot(object instance, Py_ssize_t offset, object value)
 
@@ -219,6 +221,7 @@ cdef object rows_of(
     fill_slot(rows, _BODY, PyBytes_FromStringAndSize(body, size) if whole is None else whole)
     fill_slot(rows, _OFFSET, description.offset)
     fill_slot(rows, _EXTRAS, None)
+    PyObject_GC_UnTrack(<PyObject *>rows)  # nothing of it leads to anything that has it
     return rows
 
 

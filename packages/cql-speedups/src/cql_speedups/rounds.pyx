@@ -1,6 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """What each statement of a concurrent execution goes through; the twin of cql_driver.cluster.rounds."""
 
+from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_SET_ITEM
 
@@ -19,6 +20,7 @@ cdef extern from *:
     }
     """
     object new_pair(object cls)
+    void PyObject_GC_UnTrack(PyObject *instance)
 
 __all__ = ["Rounds"]
 
@@ -120,13 +122,13 @@ cdef class Rounds(Completion):
         """An execution is done."""
         cdef object outcome = request.outcome
         self.finished += 1
-        if (
-            self.raises
-            and type(outcome) is not void_class
-            and type(outcome) is not rows_class
-            and isinstance(outcome, BaseException)
-            and self.failed is None
-        ):
+        if type(outcome) is void_class or type(outcome) is rows_class:
+            if request.more is None and request.complete is self:
+                # What it still has leads to nothing that has it, so the collector need not look
+                # at it, though thousands of them may be kept.
+                request.complete = None
+                PyObject_GC_UnTrack(<PyObject *>request)
+        elif self.raises and isinstance(outcome, BaseException) and self.failed is None:
             self.failed = outcome
         if self._end is not None and (self.finished >= self._wanted or self.failed is not None):
             self._end.finish()
@@ -149,5 +151,6 @@ cdef class Rounds(Completion):
             PyTuple_SET_ITEM(pair, 0, success)
             Py_INCREF(result)
             PyTuple_SET_ITEM(pair, 1, result)
+            PyObject_GC_UnTrack(<PyObject *>pair)  # no result leads to its pair
             found.append(pair)
         return found
