@@ -87,7 +87,9 @@ def watched(cls: type, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     [(UUID, bytes(16), uuid.UUID), (DATE, b"\x80\0\0\0", Date)],
     ids=["uuid", "date"],
 )
-@pytest.mark.parametrize("nest", [SetType, lambda t: SetType(TupleType(t)), MapType], ids=str)
+@pytest.mark.parametrize(
+    "nest", [SetType, lambda t: SetType(TupleType(t)), MapType], ids=["set", "tuples", "map"]
+)
 def test_python_hashes_run_while_the_collector_does(
     cql_type: CqlType, cell: bytes, cls: type, nest: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
