@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -45,6 +46,9 @@ _PLACES: list[tuple[list[str], list[str]]] = [
 """Folders of headers and of libraries that are added to the compiler's own, by turns."""
 _PROGRAM = "#include <ev.h>\nint main(void) { return ev_loop_new(EVFLAG_AUTO) == 0; }\n"
 
+_HEADER = re.compile(r'"(\w+\.h)"')
+_CIMPORTED = re.compile(r"from cql_speedups\.(\w+) cimport")
+
 
 def compile_extensions(stripped: bool = False) -> list[Path]:
     """Build each extension next to its source, if that is newer, and return all their files.
@@ -67,6 +71,7 @@ def compile_extensions(stripped: bool = False) -> list[Path]:
         python = sysconfig.get_config_var("SOABI")
         command.build_lib = f"build/stripped-{python}" if stripped else str(SRC)
         command.build_temp = f"build/temp-{python}"
+        command.parallel = os.cpu_count()
         command.ensure_finalized()
         command.run()
     return [HERE / name for name in command.get_outputs()]
@@ -83,6 +88,7 @@ def _extensions(stripped: bool = False) -> list[Extension]:
         Extension(
             ".".join(source.relative_to(SRC).with_suffix("").parts),
             [str(source.relative_to(HERE))],
+            depends=_headers_of(source),
             extra_compile_args=flags,
             extra_link_args=links,
             **(libev or {} if source.name == LIBEV else {}),
@@ -90,6 +96,20 @@ def _extensions(stripped: bool = False) -> list[Extension]:
         for source in sorted(SRC.rglob("*.pyx"))
         if source.name != LIBEV or libev is not None
     ]
+
+
+def _headers_of(source: Path) -> list[str]:
+    """Return the headers that a module includes, itself or by what it cimports."""
+    seen: set[Path] = set()
+    left = [source, source.with_suffix(".pxd")]
+    while left:
+        path = left.pop()
+        if path not in seen and path.exists():
+            seen.add(path)
+            text = path.read_text(encoding="utf-8")
+            left += [path.with_name(name) for name in _HEADER.findall(text)]
+            left += [path.with_name(f"{name}.pxd") for name in _CIMPORTED.findall(text)]
+    return sorted(str(path.relative_to(HERE)) for path in seen if path.suffix == ".h")
 
 
 def find_libev() -> dict[str, list[str]] | None:
