@@ -11,6 +11,13 @@ from tests.cassandra import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 
+CONNECTING = """
+from cql_driver.cluster import Cluster
+cluster = Cluster(["127.0.0.1"])
+session = cluster.connect("library")
+"""
+ENDING = "cluster.shutdown()"
+
 
 def programs(document: str) -> list[str]:
     text = (ROOT / document).read_text(encoding="utf-8")
@@ -37,11 +44,12 @@ def output(program: str, cassandra: Cluster) -> str:
 
 
 def test_the_readmes_examples(cassandra: Cluster) -> None:
-    driver, awaited, protocol = programs("README.md")
+    driver, awaited, columns, protocol = programs("README.md")
     lines = output(driver, cassandra).splitlines()
     assert sorted(lines[:3]) == ["1 Emma", "2 Middlemarch", "3 Orlando"]
     assert lines[3:] == ["Middlemarch"]
     assert sorted(output(awaiting(awaited), cassandra).splitlines()) == sorted(lines[:3])
+    assert "(3, 2)" in output(f"{CONNECTING}{columns}print(frame.shape)\n{ENDING}", cassandra)
     assert cassandra.version in output(protocol, cassandra)
 
 

@@ -112,10 +112,10 @@ def _block(
 
     def made(*args: Any) -> Any:
         session._make = make
-        execution, start = make(*args)
+        execution = make(*args)
         operation.begin(execution)
         execution.complete = lambda done: operation.end(_outcome(session, done))
-        return execution, start
+        return execution
 
     session._make = made  # type: ignore[method-assign]
     try:
