@@ -18,7 +18,10 @@ from cql_speedups.cells cimport (
     take_count,
     take_size,
 )
-from cql_speedups.values cimport allocate, get_float, take_unsigned, untrack
+from cql_speedups.values cimport allocate, take_unsigned, untrack
+
+cdef extern from "floats.h":
+    int fill_floats(list made, const char *p, Py_ssize_t count) except -1
 
 __all__ = []
 
@@ -229,12 +232,7 @@ cdef class FloatVector(Vector):
         if size != 4 * self.dimension:
             return self.unusual(size)
         cdef list made = PyList_New(self.dimension)
-        cdef Py_ssize_t at
-        cdef object value
-        for at in range(self.dimension):
-            value = get_float(p + 4 * at)
-            Py_INCREF(value)
-            PyList_SET_ITEM(made, at, value)
+        fill_floats(made, p, self.dimension)
         keep(nursery, made)
         return made
 
