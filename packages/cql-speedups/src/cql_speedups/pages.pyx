@@ -97,7 +97,7 @@ cdef class Page:
             return None
         request = <FirstAttempt>self._execution
         outcome = request.outcome
-        if request.plan is None or type(outcome) is not rows_class:
+        if type(outcome) is not rows_class or not goes_by_plan(request):
             return None
         reading = request.plan.read_by()
         if (
@@ -125,7 +125,7 @@ cdef class Page:
             return 0
         request = <FirstAttempt>self._execution
         if (
-            request.plan is None
+            not goes_by_plan(request)
             or (description := request.plan.known()) is None
             or type(request.outcome) is not rows_class
             or request.outcome.metadata is not description.metadata
@@ -146,6 +146,13 @@ cdef class Page:
                 reading.read, reading.make = compiled.read, make
                 request.plan.keep(reading)
         return 0
+
+
+cdef bint goes_by_plan(FirstAttempt request) except -1:
+    """Say whether a request has a plan, and was not sent again for a statement prepared anew."""
+    return request.plan is not None and (
+        request.frame is not None or request.sent.snapshot is request.plan.snapshot
+    )
 
 
 def page_of(cls, session, execution):
