@@ -53,6 +53,31 @@ async def test_every_way_to_wait(connect: Connect) -> None:
         assert [result.one().k for result in found] == list(range(9))
 
 
+async def test_by_hand(connect: Connect) -> None:
+    async def last_step(made: Any) -> StopIteration:
+        steps = made.__await__()
+        while True:
+            try:
+                waiting = next(steps)
+            except StopIteration as end:
+                return end
+            waiting._asyncio_future_blocking = False
+            done = asyncio.Event()
+            waiting.add_done_callback(lambda _, done=done: done.set())
+            await done.wait()
+
+    async with connect() as session:
+        select = await filled(session, 3)
+        end = await last_step(session.execute(select, (1,)))
+        assert end.value.one().k == 1
+        assert end.args == (end.value,)
+        # To make a traceback takes longer than all that comes before it.
+        assert end.__traceback__ is not None
+        assert end.__traceback__.tb_next is None
+        with pytest.raises(InvalidArgumentType):
+            await last_step(session.execute(12, (1,)))
+
+
 async def test_nothing_runs_before_it_is_awaited(connect: Connect, nodes: LiveNodes) -> None:
     async with connect() as session:
         select = await filled(session, 3)

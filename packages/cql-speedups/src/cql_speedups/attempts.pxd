@@ -27,7 +27,7 @@ cdef class FirstAttempt(Encoded):
     cdef object sent
     cdef object prepared
     cdef object timestamp
-    cpdef start(self)
+    cdef int begin(self) except -1
     cdef object _pick(self, object pick)
     cdef object make_bound(self)
     cdef int wake(self) except -1

@@ -161,30 +161,33 @@ cdef class FirstAttempt(Encoded):
             release(self.waiter)
         return 0
 
-    cpdef start(self):
+    def start(self):
         """Send the first attempt, or find out why that cannot be."""
+        self.begin()
+
+    cdef int begin(self) except -1:
         cdef object session = self.session
         cdef object engine = read_member(session, &m_engine)
         cdef object closed = read_member(session, &m_closed)
         if closed is not None:
             self.resolve(closed)
-            return
+            return 0
         if not read_member(engine, &m_sweeping):
             engine.start_sweep()
         if self.more is not None:
             self.start_with_details(self.more)
-            return
+            return 0
         self.expires += <int64_t>read_member(engine, &m_tick)
         if read_member(session, &m_waiting):
             session.queue_up(self)
-            return
+            return 0
         cdef object pick = read_member(self.options, &m_pick), host, pool, link
         if pick is not None:
             try:
                 host = self._pick(pick)
             except Exception as exc:
                 self.resolve(exc)
-                return
+                return 0
             if host is not None:
                 pool = (<dict>read_member(session, &m_pools)).get(host.key)
                 if pool is not None:
@@ -192,8 +195,9 @@ cdef class FirstAttempt(Encoded):
                     if link is None:
                         link = pool.prefer()
                     if link is not None and self._send(pool, link, host):
-                        return
+                        return 0
         self.advance()
+        return 0
 
     cdef object _pick(self, object pick):
         """Return the host that the policy would have; None for the first of its plan."""

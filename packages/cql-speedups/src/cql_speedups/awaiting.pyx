@@ -36,14 +36,25 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
-    /* Cython has no name for this slot, by which tasks go on without an exception at the end. */
-    static void set_am_send(PyObject *cls, sendfunc send) {
+    /* By am_send, for which Cython has no name, tasks go on without an exception at the end. From
+       Python 3.12 on a coroutine that awaits asks by tp_iternext: there is an exception, but not
+       the traceback that Cython would make for it. */
+    static void set_slots(PyObject *cls, sendfunc send, iternextfunc next) {
         ((PyTypeObject *)cls)->tp_as_async->am_send = send;
+        ((PyTypeObject *)cls)->tp_iternext = next;
         PyType_Modified((PyTypeObject *)cls);
+    }
+    static void end_with(PyObject *result) {
+        PyObject *end = PyObject_CallOneArg(PyExc_StopIteration, result);
+        if (end == NULL) return;
+        PyErr_SetObject(PyExc_StopIteration, end);
+        Py_DECREF(end);
     }
     """
     ctypedef PySendResult (*sendfunc)(PyObject *, PyObject *, PyObject **) noexcept
-    void set_am_send(object cls, sendfunc send)
+    ctypedef PyObject *(*iternextfunc)(PyObject *) noexcept
+    void end_with(object result)
+    void set_slots(object cls, sendfunc send, iternextfunc next)
 
 __all__ = ["AsyncRequests"]
 
@@ -242,7 +253,7 @@ cdef class Waiting(Completion):
         self.query = self.parameters = self.row_factory = None
         request.complete = session.told(request, self) if session._listeners else self
         self.request = request
-        request.start()
+        request.begin()
         self.state = STARTED
         return 0
 
@@ -350,9 +361,19 @@ cdef PySendResult send(PyObject *waiting, PyObject *argument, PyObject **out) no
         return failed(exc)
 
 
+cdef PyObject *next_of(PyObject *waiting) noexcept:
+    cdef PyObject *found = NULL
+    cdef PySendResult how = send(waiting, NULL, &found)
+    if how == PYGEN_RETURN:
+        end_with(<object>found)
+        Py_DECREF(found)
+        return NULL
+    return found
+
+
 cdef PySendResult failed(object error) noexcept:
     PyErr_SetObject(type(error), error)
     return PYGEN_ERROR
 
 
-set_am_send(Waiting, send)
+set_slots(Waiting, send, next_of)

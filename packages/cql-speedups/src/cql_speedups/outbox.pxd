@@ -23,4 +23,4 @@ cdef class Outbox(Sink):
     cdef list _waiting
     cdef list _free
     cdef int take(self, Encoded request) except -2
-    cpdef _write(self, data)
+    cdef int write(self, data) except -1

@@ -88,11 +88,11 @@ cdef class Outbox(Sink):
         if at_once:
             segments = read_member(connection, &m_segments)
             if segments is None:
-                self._write(frame)
+                self.write(frame)
             elif type(segments) is SegmentWriter:
-                self._write((<SegmentWriter>segments).one(frame))
+                self.write((<SegmentWriter>segments).one(frame))
             else:
-                self._write(connection.wrap((frame,)))
+                self.write(connection.wrap((frame,)))
         else:
             if not self.out:
                 self.runtime.call_soon(self.flush)
@@ -114,7 +114,7 @@ cdef class Outbox(Sink):
         stream = connection.last_stream
         self._sent += 1
         if at_once:
-            self._write(connection.wrap((frame,)))
+            self.write(connection.wrap((frame,)))
         else:
             if not self.out:
                 self.runtime.call_soon(self.flush)
@@ -128,12 +128,13 @@ cdef class Outbox(Sink):
             self.out = []
             self._gathers = len(out) > 1
             if not self.closed:
-                self._write(self.connection.wrap(out))
+                self.write(self.connection.wrap(out))
 
-    cpdef _write(self, data):
+    cdef int write(self, data) except -1:
         if self.bytes_sent is not None:
             self.bytes_sent(len(data))
         if isinstance(self.transport, SocketStream):
             (<SocketStream>self.transport).put(data)
         else:
             self.transport.write(data)
+        return 0

@@ -8,8 +8,7 @@ cdef class Page:
     cdef public bint _all
     cdef public bint _fetching
     cdef public bint _started
-    cpdef _decode_page(self)
-    cpdef _only_rows(self)
+    cdef object decode_page(self)
     cdef object plain_rows(self)
     cdef int learn(self, object rows) except -1
 

@@ -50,8 +50,11 @@ cdef int look_up() except -1:
 cdef class Page:
     """The fields of results; `page_of` makes one, for every request one."""
 
-    cpdef _decode_page(self):
+    def _decode_page(self):
         """Decode the page at hand, and keep its rows."""
+        return self.decode_page()
+
+    cdef object decode_page(self):
         cdef object rows = self.plain_rows()
         if rows is None:
             rows = self._decode_any()
@@ -60,7 +63,7 @@ cdef class Page:
             self._rows = rows
         return rows
 
-    cpdef _only_rows(self):
+    def _only_rows(self):
         """Return the rows, where this page is the only one and nothing of it was taken."""
         cdef object outcome, rows
         if isinstance(self._execution, FirstAttempt):
@@ -75,7 +78,7 @@ cdef class Page:
             return None
         with cython.critical_section(self):
             rows = self._rows
-        return self._decode_page() if rows is None else rows
+        return self.decode_page() if rows is None else rows
 
     def one(self):
         """Return the first row of the current page, or None."""
@@ -83,7 +86,7 @@ cdef class Page:
         with cython.critical_section(self):
             rows = self._rows
         if rows is None:
-            rows = self._decode_page()
+            rows = self.decode_page()
         if type(rows) is list:
             return (<list>rows)[0] if rows else None
         return next(iter(rows), None)

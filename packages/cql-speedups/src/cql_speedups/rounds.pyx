@@ -114,7 +114,7 @@ cdef class Rounds(Completion):
         self._wanted = wanted
         for request in taken:
             if isinstance(request, FirstAttempt) and not (<FirstAttempt>request).done:
-                (<FirstAttempt>request).start()
+                (<FirstAttempt>request).begin()
         if self.finished >= wanted or self.failed is not None:
             end.finish()
 

@@ -32,7 +32,7 @@ cdef class Turns:
     cdef list _heap
     cdef bint _late
     cdef int drive(self, object function, object waitable, FirstAttempt request) except -1
-    cpdef _after_leading(self)
+    cdef int hand_on(self) except -1
     cdef double _before(self, double deadline) except -2.0
     cdef int _turn(self, double deadline) except -1
     cdef int _serve(self, int fd, int mask) except -1

@@ -148,7 +148,7 @@ cdef class Turns:
         try:
             self.activity += 1
             if function is None:
-                request.start()
+                request.begin()
             else:
                 function()
             if len(self._ready):
@@ -164,13 +164,16 @@ cdef class Turns:
             self._owner = 0
             if not self.ended:
                 swap_flag(&self._free.there, 1)
-            self._after_leading()
+            self.hand_on()
         if not waitable.done:
             raise self._refusal()
         return 0
 
-    cpdef _after_leading(self):
+    def _after_leading(self):
         """Have somebody else lead who has a reason to."""
+        self.hand_on()
+
+    cdef int hand_on(self) except -1:
         if (
             len(self._followers)
             or len(self._ready)
@@ -179,6 +182,7 @@ cdef class Turns:
             or (self._shared is not None and self._shared.wanted)
         ):
             self._hand_over()
+        return 0
 
     # --- one turn -----------------------------------------------------------------------------
 
