@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cql_driver.aio import AsyncCluster
-from cql_driver.cluster import Cluster
+from cql_driver.cluster import Cluster, ExecutionProfile
 from cql_driver.errors import ForkedError, InvalidArgument, InvalidArgumentType
+from cql_driver.policies import RoundRobinPolicy
 from cql_protocol.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -58,3 +59,18 @@ async def test_errors_of_the_tree(connect: Connect) -> None:
         with pytest.raises(InvalidRequest):
             await session.execute("SELECT * FROM nothing")
         assert not issubclass(ForkedError, asyncio.CancelledError)
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+async def test_a_profile_that_a_request_brings_along(connect: Connect, prepared: bool) -> None:
+    async with connect() as session:
+        query: Any = "SELECT k FROM t WHERE k = ?"
+        if prepared:
+            query = await session.prepare(query)
+        for policy in (None, RoundRobinPolicy()):
+            profile = ExecutionProfile(policy)
+            asked = [session.execute(query, (1,), execution_profile=profile) for _ in range(3)]
+            await asyncio.gather(*asked)
+            await session.execute_async(query, (1,), execution_profile=profile)
+            results = session.execute_concurrent([(query, (1,))], execution_profile=profile)
+            assert [success async for success, _ in results] == [True]

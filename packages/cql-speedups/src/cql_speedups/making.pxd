@@ -5,6 +5,7 @@ cdef class Usual:
     # What a session's requests have alike, as long as none of its attributes changes.
     cdef object pools
     cdef object profile
+    cdef object mark
     cdef object generator
     cdef object next_timestamp
     cdef object page_size

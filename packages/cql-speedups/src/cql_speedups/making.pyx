@@ -34,7 +34,7 @@ cdef object generator_class = None
 
 # What is read of objects for every request.
 cdef Member m_engine, m_watched
-cdef Member m_ticks, m_timeout
+cdef Member m_known_to, m_ticks, m_timeout
 cdef Member m_inherited, m_protocol_version, m_prepared_state
 cdef Member m_is_read, m_renew, m_snapshot
 cdef Member m_express
@@ -59,6 +59,7 @@ cdef int look_up() except -1:
 
     find_member(SessionPools, "engine", &m_engine)
     find_member(Engine, "watched", &m_watched)
+    find_member(RequestOptions, "known_to", &m_known_to)
     find_member(RequestOptions, "ticks", &m_ticks)
     find_member(RequestOptions, "timeout", &m_timeout)
     find_member(PreparedStatement, "_inherited", &m_inherited)
@@ -101,7 +102,9 @@ cdef class RequestMaker:
         usual.pools = session._pools
         if usual.pools is None:
             return None
-        usual.profile = session.cluster.profile_manager.profiles[default_profile]
+        manager = session.cluster.profile_manager
+        usual.mark = manager.mark
+        usual.profile = manager.profiles[default_profile]
         usual.timed = session.use_client_timestamp
         usual.generator = session.timestamp_generator
         usual.clocked = type(usual.generator) is generator_class
@@ -169,8 +172,8 @@ cdef class RequestMaker:
         ):
             return None
         options = (usual.profile if profile is default_profile else profile)._options
-        if options is None:
-            options = (usual.profile if profile is default_profile else profile).options()
+        if options is None or read_member(options, &m_known_to) is not usual.mark:
+            return None  # its policy may not know the hosts yet
         snapshot = read_member(state, &m_snapshot)
         if usual.timed and not read_member(state, &m_is_read):
             if usual.clocked:

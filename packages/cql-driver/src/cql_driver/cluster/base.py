@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cql_driver.core.observers import Observer, ObserverGroup
     from cql_driver.core.runtime import Runtime
     from cql_driver.core.sessions import SessionPools
+    from cql_driver.core.settings import RequestOptions
     from cql_driver.encoder import Encoder
     from cql_driver.metrics import Metrics
     from cql_driver.pools.host import Host
@@ -189,11 +190,20 @@ class ClusterBase(ClusterSchema, ClusterHosts, Configuration):
                 raise InvalidArgument(f"there is an execution profile called {name!r} already")
             engine = self._engine
             if engine is not None:
-                profile.load_balancing_policy.populate(self, self.metadata.all_hosts())
+                self.profile_manager.populate_one(self, profile, self.metadata.all_hosts())
             self.profile_manager.profiles[name] = profile
             if engine is not None:
                 engine.watch_by(self._with_watchers(engine.observers.observers))
             return engine
+
+    def admit_profile(self, options: RequestOptions) -> None:
+        """Have the policy of a profile that a request brought along know the hosts; on the loop."""
+        manager, engine = self.profile_manager, self._engine
+        if engine is not None and not manager.recognize(options):
+            manager.admit(self, options, self.metadata.all_hosts())
+            engine.watch_by(self._with_watchers(engine.observers.observers))
+            engine.update_pools()
+            manager.recognize(options)
 
     @staticmethod
     async def _new_pools_procedure(engine: Engine, patience: float | None) -> None:

@@ -37,6 +37,14 @@ class RequestMaker:
     def renew(self) -> None:
         """Be told that an attribute of the session has changed: this one reads them each time."""
 
+    def _known_options(self, profile: Any) -> RequestOptions | None:
+        """Return what a profile says; None as long as its policy may not know the hosts."""
+        manager = self.session.cluster.profile_manager
+        if profile is EXEC_PROFILE_DEFAULT:
+            profile = manager.profiles[EXEC_PROFILE_DEFAULT]
+        options: RequestOptions | None = profile._options
+        return options if options is not None and options.known_to is manager.mark else None
+
     if TYPE_CHECKING:
         # What `RequestFactory` has.
         _make_any: Callable[..., Execution]
@@ -70,13 +78,10 @@ class RequestMaker:
             and host is None
             and execute_as is None
             and query.custom_payload is None
+            and (options := self._known_options(execution_profile)) is not None
         ):
             # `_make_any`, `SessionBase.profile` and `encode` written out.
             session = self.session
-            profile = execution_profile
-            if profile is EXEC_PROFILE_DEFAULT:
-                profile = session.cluster.profile_manager.profiles[EXEC_PROFILE_DEFAULT]
-            options = profile._options or profile.options()
             pools = session._pools or session.pools
             bound = query.bind(parameters)
             execution = Execution(pools, bound, None, options, options.timeout, options.ticks)  # type: ignore[arg-type]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import ref
+
 from cql_driver.cluster.values import MOST_SECONDS
 from cql_driver.core.settings import RequestOptions
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
@@ -77,7 +79,8 @@ class ExecutionProfile:
     - `continuous_paging_options`: accepted, without effect
 
     Statements that have choices of their own keep them. Attributes may be changed; requests
-    made afterwards follow.
+    made afterwards follow. A request may also bring along a profile without a name: its policy
+    is told of the hosts then, and connections are opened that no other profile has.
 
     Example::
 
@@ -262,11 +265,22 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
 class ProfileManager:
     """All profiles of a cluster as one: a host is as near as the nearest profile has it.
 
-    `profiles` maps names to profiles. It is also what the engine tells of hosts.
+    `profiles` maps names to profiles. It is also what the engine tells of hosts. Profiles that
+    requests bring along without a name are told as well, for as long as somebody has them, or a
+    request or result that was made by them.
     """
 
     def __init__(self, pools_allowed: bool = True) -> None:
         self.profiles: dict[Any, ExecutionProfile] = {}
+        self.mark = object()
+        """What options have as `known_to` when their policy was told of the hosts."""
+        self._populated: tuple[Any, ...] = ()
+        """The policies of named profiles that were told of the hosts."""
+        self._guests: tuple[ref[RequestOptions], ...] = ()
+        """What the profiles without a name say, whose policies were told too.
+
+        Replaced on the loop.
+        """
         self.pools_allowed = pools_allowed
         self.remote_allowed = True
         self.listeners: Callable[[], Iterable[Any]] = tuple
@@ -281,8 +295,11 @@ class ProfileManager:
         found = {id(p.load_balancing_policy): p.load_balancing_policy for p in self._all()}
         return list(found.values())
 
-    def _all(self) -> list[ExecutionProfile]:
-        return list(self.profiles.values())
+    def _all(self) -> list[ExecutionProfile | RequestOptions]:
+        return [*self.profiles.values(), *self._all_guests()]
+
+    def _all_guests(self) -> list[RequestOptions]:
+        return [options for guest in self._guests if (options := guest()) is not None]
 
     def watchers(self) -> Iterator[Any]:
         """Give what the profiles' policies go by that has to watch requests."""
@@ -302,8 +319,36 @@ class ProfileManager:
     def populate(self, cluster: Any, hosts: Iterable[Host]) -> None:
         """Tell each policy of the cluster and its hosts."""
         known = list(hosts)
-        for policy in self.policies():
+        policies = self.policies()
+        for policy in policies:
             policy.populate(cluster, known)
+        self._populated = tuple(policies)
+
+    def populate_one(self, cluster: Any, profile: ExecutionProfile, hosts: Iterable[Host]) -> None:
+        """Tell the policy of a profile that is about to get a name of the cluster and its hosts."""
+        policy = profile.load_balancing_policy
+        policy.populate(cluster, list(hosts))
+        self._populated = (*self._populated, policy)
+
+    def recognize(self, options: RequestOptions) -> bool:
+        """Say whether the policy of a profile knows the hosts, and note it there."""
+        policy = options.load_balancing_policy
+        guests = (guest.load_balancing_policy for guest in self._all_guests())
+        if not any(known is policy for known in (*self._populated, *guests)):
+            return False
+        options.known_to = self.mark
+        return True
+
+    def admit(self, cluster: Any, options: RequestOptions, hosts: Iterable[Host]) -> None:
+        """Have the policy of a profile know the hosts, and be told of them from now on.
+
+        On the loop, so that nothing is told meanwhile.
+        """
+        policy = options.load_balancing_policy
+        policy.populate(cluster, list(hosts))
+        policy.check_supported()
+        alive = (guest for guest in self._guests if guest() is not None)
+        self._guests = (*alive, ref(options))
 
     def distance(self, host: Host) -> int:
         """Return the smallest distance that a profile has for the host."""

@@ -27,10 +27,9 @@ from cql_protocol.types.base import show
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
-    from cql_driver.core.execution import Execution
     from cql_driver.pools.host import Host
     from cql_driver.query.prepared import PreparedState
 
@@ -59,7 +58,9 @@ class RequestFactory(RequestMaker):
     ) -> Execution:
         session = self.session
         profile = session.profile(execution_profile)
+        manager = session.cluster.profile_manager
         options = profile._options or profile.options()
+        known = options.known_to is manager.mark or manager.recognize(options)
         kind = query.__class__
         texts = None
         if kind is PreparedStatement:
@@ -85,6 +86,9 @@ class RequestFactory(RequestMaker):
             self.encode(execution, paging_state)
         else:
             execution.details().prepare = partial(self._prepare, texts, parameters, paging_state)
+        if not known:
+            more = execution.details()
+            more.prepare = partial(self._admit, more.prepare)
         payload = statement.custom_payload
         if (
             custom_payload is not None
@@ -178,6 +182,15 @@ class RequestFactory(RequestMaker):
             if value is not None:
                 setattr(bound, name, value)
         return bound
+
+    def _admit(self, prepare: Callable[[Execution], object] | None, execution: Execution) -> None:
+        """Have the policy of the profile know the hosts; then prepare what is to be, and start."""
+        try:
+            self.session.cluster.admit_profile(execution.options)
+        except Exception as exc:  # noqa: BLE001 - a policy of the user's; the caller gets it
+            execution.resolve(exc)
+            return
+        (prepare or Execution.start)(execution)
 
     def _prepare(
         self, texts: Any, parameters: Any, paging_state: bytes | None, execution: Execution

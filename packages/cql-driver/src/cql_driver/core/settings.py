@@ -46,11 +46,14 @@ class RequestOptions:
     Deadlines are counted in ticks of the engine, so that arming one costs an addition.
 
     `timeout` is in seconds or None; `pick` is the cheap way to the first host, or None when
-    the policy has none that fits its plan.
+    the policy has none that fits its plan. `known_to` is what a cluster's profiles set when the
+    load-balancing policy knows its hosts, see `ProfileManager.mark`.
     """
 
     __slots__ = (
+        "__weakref__",
         "consistency_level",
+        "known_to",
         "load_balancing_policy",
         "pick",
         "retry_policy",
@@ -82,6 +85,7 @@ class RequestOptions:
         self.ticks = ticks(timeout)
         self.row_factory = row_factory
         self.speculative_execution_policy = speculative_execution_policy
+        self.known_to: object = None
 
 
 class Settings:
