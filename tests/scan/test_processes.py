@@ -21,7 +21,7 @@ from cql_driver import DriverException
 from cql_driver.cluster import Cluster, Session
 from cql_driver.errors import InvalidArgument
 from cql_driver.query import dict_factory, tuple_factory
-from cql_driver.scans import ScanWorkerDied, scan
+from cql_driver.scans import ScanWorkerDied, plan, scan
 from cql_protocol.errors import InvalidRequest, SyntaxException, UnsupportedOperation
 from tests.aio.live import LiveNodes
 from tests.architecture.source import ROOT
@@ -62,6 +62,14 @@ def test_a_function_runs_there(session: Session) -> None:
     assert len({pid for pid, _ in found}) == 2
     assert os.getpid() not in {pid for pid, _ in found}
     assert sum(total for _, total in found) == sum(ALL)
+
+
+def test_pages_have_the_rows_of_the_session_s(session: Session) -> None:
+    assert max(scan(session, "t", processes=2, function=len, partitions=2)) == 10
+    partition = plan(session, "t", partitions=2)[0]
+    session.default_fetch_size = None  # all that there is, which a scan never asks for
+    assert plan(session, "t")[0].query.page_size == 5000
+    assert max(map(len, partition.pages())) == 10
 
 
 def test_leaving_early(session: Session) -> None:
@@ -348,6 +356,22 @@ def test_the_policies_are_sent_as_they_were_made(nodes: LiveNodes) -> None:
             assert other.latency_awareness.exclusion_threshold == 3.0
             assert other._child_policy.local_dc == "dc1"
             assert other._child_policy.used_hosts_per_remote_dc == 1
+
+
+def test_workers_connect_where_the_contact_point_is_down() -> None:
+    with LiveNodes(3, replication=2) as nodes:
+        for k in range(50):
+            nodes.cluster.t.add(k=k, v="one")
+        only = {**nodes.options, "contact_points": nodes.options["contact_points"][:1]}
+        with Cluster(**only) as cluster:
+            session = cluster.connect("ks", wait_for_all_pools=True)
+            nodes.kill(nodes[1])
+            host = cluster.metadata.get_host(*only["contact_points"])
+            deadline = time.monotonic() + 20
+            while host.is_up and time.monotonic() < deadline:
+                time.sleep(0.02)
+            rows = scan(session, "t", processes=2)
+            assert sorted(row.k for row in rows) == list(range(50))
 
 
 def test_a_login_is_sent_along() -> None:

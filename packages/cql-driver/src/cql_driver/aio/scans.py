@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from cql_driver.aio.session import AsyncSession
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.errors import InvalidArgumentType
-from cql_driver.query.checks import FETCH_SIZE_UNSET
 from cql_driver.scans.blocking import CONCURRENCY, PER_READER, decoded, items
 from cql_driver.scans.planning import Planner, checked_count
 from cql_driver.scans.window import Window
@@ -32,7 +31,7 @@ def scan(
     parameters: Sequence[Any] = (),
     concurrency: int | None = None,
     partitions: int | None = None,
-    page_size: Any = FETCH_SIZE_UNSET,
+    page_size: int | None = None,
     row_factory: Callable[..., Any] | None = None,
     execution_profile: Any = EXEC_PROFILE_DEFAULT,
     consistency_level: int | None = None,

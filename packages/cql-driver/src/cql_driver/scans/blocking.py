@@ -10,7 +10,6 @@ from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.cluster.session import Session
 from cql_driver.core.pending import Waitable
 from cql_driver.errors import InvalidArgumentType
-from cql_driver.query.checks import FETCH_SIZE_UNSET
 from cql_driver.scans.planning import Planner, checked_count, lookup_of
 from cql_driver.scans.window import Window, named
 from cql_protocol.errors import DriverException
@@ -51,7 +50,7 @@ def scan(
     parameters: Sequence[Any] = (),
     concurrency: int | None = None,
     partitions: int | None = None,
-    page_size: Any = FETCH_SIZE_UNSET,
+    page_size: int | None = None,
     row_factory: Callable[..., Any] | None = None,
     execution_profile: Any = EXEC_PROFILE_DEFAULT,
     consistency_level: int | None = None,
@@ -70,7 +69,7 @@ def scan(
       its markers in `parameters`; it costs the server as much as without
     - `concurrency`: 8, for all processes together
     - `partitions`: about how many parts, four for each of `concurrency` when not given
-    - `page_size`: rows of a page; the session's when not given
+    - `page_size`: rows of a page; the session's when not given, 5,000 where that has none
     - `row_factory`, `consistency_level`, `timeout` (seconds for each page): those of
       `execution_profile` when not given
     - `processes`: more than 1 has so many processes read, and share the work of `function`

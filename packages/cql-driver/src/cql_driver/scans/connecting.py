@@ -10,6 +10,7 @@ import io
 import os
 import pickle
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.cluster.cluster import Cluster
@@ -23,6 +24,7 @@ from cql_driver.policies import (
     DCAwareRoundRobinPolicy,
     DefaultLoadBalancingPolicy,
     ExponentialReconnectionPolicy,
+    HostDistance,
     HostFilterPolicy,
     LatencyAwareness,
     RackAwareRoundRobinPolicy,
@@ -149,6 +151,9 @@ _ANY_REMEDY = "give one that can be pickled"
 _CONNECT = "or give connect=, a function of a module that returns a session"
 
 
+_MORE_POINTS = 8
+
+
 class Connector:
     """How to connect in another process: `connect`, or the configuration of the session's cluster.
 
@@ -199,8 +204,7 @@ class Connector:
             for name, value in named.items()
             if value is not NOT_SET and not _is_default(name, value)
         }
-        if not isinstance(cluster.contact_points, (list, tuple)):
-            given["contact_points"] = list(cluster.contact_endpoints)  # an iterator is used up
+        given["contact_points"] = _points(cluster, self._profile.load_balancing_policy)
         if not cluster._protocol_explicit:
             given.pop("protocol_version", None)
         given["execution_profile"] = self._profile.clone()
@@ -245,6 +249,23 @@ class Connector:
         if handler is not None:
             session.client_protocol_handler = handler
         return session
+
+
+def _points(cluster: Any, policy: Any) -> list[Any]:
+    """Return the contact points, and behind them other local nodes, as the former may be down."""
+    points = cluster.contact_points
+    if not isinstance(points, (list, tuple)):
+        points = cluster.contact_endpoints  # an iterator is used up
+    known = set(cluster.contact_endpoints)
+    others = (
+        host.endpoint
+        for host in cluster.metadata.all_hosts()
+        if host.is_up
+        and host.endpoint not in known
+        # Those of another data centre might have a policy take it for the local one.
+        and policy.distance(host) == HostDistance.LOCAL
+    )
+    return [*points, *islice(others, _MORE_POINTS)]
 
 
 _sessions: dict[Any, Session] = {}

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT
 from cql_driver.query import tuple_factory
-from cql_driver.query.checks import FETCH_SIZE_UNSET
 from cql_driver.scans.splitting import key_of_token
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class ScanQuery:
         table: str,
         text: str,
         parameters: tuple[Any, ...],
-        page_size: Any,
+        page_size: int,
         choices: dict[str, Any],
         routed: bool,
         connector: Connector,
@@ -63,9 +62,8 @@ class ScanQuery:
         self.connector = connector
 
     def __reduce__(self) -> tuple[Any, ...]:
-        size = None if self.page_size is FETCH_SIZE_UNSET else (self.page_size,)
-        values = self.keyspace, self.table, self.text, self.parameters, size
-        return _query, (*values, self.choices, self.routed, self.connector)
+        values = self.keyspace, self.table, self.text, self.parameters, self.page_size
+        return ScanQuery, (*values, self.choices, self.routed, self.connector)
 
     def __repr__(self) -> str:
         return f"<ScanQuery {self.text!r}>"
@@ -90,17 +88,9 @@ class ScanQuery:
         bound = prepared.bind((*range_, *self.parameters))
         if self.routed:
             bound.routing_key = key_of_token(range_[1])
-        if self.page_size is not FETCH_SIZE_UNSET:
-            bound.fetch_size = self.page_size
+        bound.fetch_size = self.page_size
         bound.is_idempotent = True
         return bound
-
-
-def _query(
-    keyspace: str, table: str, text: str, parameters: tuple[Any, ...], size: Any, *rest: Any
-) -> ScanQuery:
-    page_size = FETCH_SIZE_UNSET if size is None else size[0]
-    return ScanQuery(keyspace, table, text, parameters, page_size, *rest)
 
 
 class ScanPartition:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET, checked_timeout
 from cql_driver.cluster.session import Session
+from cql_driver.cluster.session_base import SessionBase
 from cql_driver.cluster.values import checked_name
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.query import SimpleStatement
-from cql_driver.query.checks import FETCH_SIZE_UNSET
 from cql_driver.scans.connecting import Connector
 from cql_driver.scans.partitions import ScanPartition, ScanQuery
 from cql_driver.scans.splitting import bounds_of, split
@@ -28,6 +28,7 @@ _KEYS = (
     "WHERE keyspace_name = %s AND table_name = %s"
 )
 _PARTITIONS = 32
+_PAGE_SIZE = 5000
 
 
 def plan(
@@ -39,7 +40,7 @@ def plan(
     where: str | None = None,
     parameters: Sequence[Any] = (),
     partitions: int | None = None,
-    page_size: Any = FETCH_SIZE_UNSET,
+    page_size: int | None = None,
     row_factory: Any = None,
     execution_profile: Any = EXEC_PROFILE_DEFAULT,
     consistency_level: int | None = None,
@@ -95,21 +96,21 @@ class Planner:
         columns: Iterable[str] | None,
         where: str | None,
         parameters: Sequence[Any],
-        page_size: Any,
+        page_size: int | None,
         execution_profile: Any,
         row_factory: Any,
         consistency_level: int | None,
         timeout: Any,
     ) -> None:
+        if not isinstance(session, SessionBase):
+            raise InvalidArgumentType(f"session={session!r} is not a session of this driver")
         self._session = session
         self._keyspace, self._table = _names(session, table, keyspace)
         self._columns = _checked_columns(columns)
         self._where, self._parameters = _checked_filter(where, parameters)
-        if page_size is None:
-            page_size = FETCH_SIZE_UNSET
-        elif page_size is not FETCH_SIZE_UNSET:
-            checked_count("page_size", page_size, 1)
-        self._page_size = page_size
+        # A whole range at once would be too much, so there is no scan without pages.
+        usual = session.default_fetch_size or _PAGE_SIZE
+        self._page_size = checked_count("page_size", page_size, usual)
         changes: dict[str, Any] = {}
         if row_factory is not None:
             changes["row_factory"] = row_factory
@@ -117,8 +118,6 @@ class Planner:
             changes["consistency_level"] = consistency_level
         if timeout is not NOT_SET:
             changes["request_timeout"] = checked_timeout("timeout", timeout)
-        if not hasattr(session, "execution_profile_clone_update"):
-            raise InvalidArgumentType(f"session={session!r} is not a session of this driver")
         self.profile: ExecutionProfile = session.execution_profile_clone_update(
             execution_profile, **changes
         )
