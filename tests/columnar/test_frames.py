@@ -129,3 +129,21 @@ def test_columns_that_come_while_pages_are_read(way: str) -> None:
         collector.add(page_of(both, [(2, "b")]), ("n", "word"), RowDecoder(both))
         table = collector.result()
     assert table.to_pylist() == [{"n": 1, "word": None}, {"n": 2, "word": "b"}]
+
+
+def test_nested_integers_stay_integers_beside_nulls(way: str) -> None:
+    pair = TupleType(types.BIGINT, VectorType(types.INT, 2))
+    columns = {"pair": pair, "pairs": ListType(pair), "v": VectorType(types.INT, 2)}
+    great = 2**60 + 1  # no float has it
+    rows: list[tuple[Any, ...]] = [
+        ((great, [1, 2]), [(great, None), (None, [3, 4])], [5, 6]),
+        (None, None, None),
+        ((None, None), [], None),
+    ]
+    found = frame(PandasCollector({}), columns, rows, way)
+    assert found["pair"][0]["f0"] == great
+    assert found["pair"][0]["f1"].dtype == found["v"][0].dtype == "int32"
+    assert [each["f0"] for each in found["pairs"][0]] == [great, None]
+    assert found["pair"].tolist()[1:3] == [None, {"f0": None, "f1": None}]
+    asked = frame(PandasCollector({"integer_object_nulls": False}), columns, rows, way)
+    assert asked["pair"][0]["f0"] == float(great)

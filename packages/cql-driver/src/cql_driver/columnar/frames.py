@@ -16,21 +16,26 @@ def pandas_frame(table: Any, options: dict[str, Any]) -> Any:
 
     Times of day become timedeltas, as `datetime.time` has no nanoseconds. Columns of nested
     values with UUIDs or durations in them are made of Python objects, as pyarrow has no other way.
+    Integers in nested values stay integers beside nulls, unless the options say otherwise.
     """
     import pandas
     import pyarrow
 
     columns = [_timed(pyarrow, column) for column in table.columns]
     table = pyarrow.Table.from_arrays(columns, names=table.column_names)
-    objects = [at for at, column in enumerate(columns) if _needs_objects(pyarrow, column.type)]
-    if not objects:
+    nested = [at for at, column in enumerate(columns) if column.type.num_fields]
+    if not nested:
         return table.to_pandas(**options)
-    others = [at for at in range(len(columns)) if at not in objects]
+    others = [at for at in range(len(columns)) if at not in nested]
     frame = table.select(others).to_pandas(**options)
     if not others:
         frame = pandas.DataFrame(index=pandas.RangeIndex(table.num_rows))
-    for at in objects:
-        values = pandas.Series(columns[at].to_pylist(), dtype=object, index=frame.index)
+    options = {"integer_object_nulls": True, **options}
+    for at in nested:
+        if _needs_objects(pyarrow, columns[at].type):
+            values = pandas.Series(columns[at].to_pylist(), dtype=object, index=frame.index)
+        else:
+            values = table.select([at]).to_pandas(**options).iloc[:, 0]
         frame.insert(at, table.column_names[at], values, allow_duplicates=True)
     return frame
 

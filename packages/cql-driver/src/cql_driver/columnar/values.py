@@ -127,7 +127,9 @@ def _struct(
 
 
 def _vector(pyarrow: Any, cql_type: types.VectorType, values: Sequence[Any], form: str) -> Any:
-    blank = [None] * cql_type.dimension
+    # What lies below a null matters to nobody, except that pandas makes floats of numbers in an
+    # array where any is null.
+    blank = next((v for v in values if v is not None), [None] * cql_type.dimension)
     flat: list[Any] = []
     for value in values:
         flat += blank if value is None else value
