@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import uuid
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from cql_driver.errors import InvalidArgument
 from cql_driver.query import arrow_factory, dict_factory
 from cql_driver.scans import plan, scan
 from cql_driver.scans.dask import to_bag, to_dataframe, to_delayed
+from tests.aio.live import LiveNodes
 from tests.scan import functions
 from tests.scan.conftest import ROWS
 
@@ -78,6 +80,18 @@ def test_dask_frame_of_an_empty_table(session: Session) -> None:
     frame = to_dataframe(plan(session, "ks.w", partitions=2))
     assert list(frame.columns) == ["p", "c", "v"]
     assert len(frame) == 0
+
+
+def test_uuids_in_a_dask_frame(session: Session, nodes: LiveNodes) -> None:
+    table = nodes.cluster.store.make("ks.ids", "k int, id uuid, ids list<uuid>")
+    keys = [uuid.UUID(int=0), uuid.UUID(int=1), None]
+    for k in range(30):
+        table.add(k=k, id=keys[k % 3], ids=[keys[1]])
+    with dask.config.set({"scheduler": "sync"}):
+        frame = to_dataframe(plan(session, "ks.ids", partitions=3))
+        counts = frame.groupby("id").size().compute().to_dict()
+        assert counts == {key.bytes: 10 for key in keys if key is not None}
+        assert frame.ids.compute().tolist() == [[uuid.UUID(int=1).bytes]] * 30
 
 
 def test_dask_delayed(session: Session) -> None:

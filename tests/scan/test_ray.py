@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,9 @@ from cql_driver import DependencyException
 from cql_driver.cluster import Session
 from cql_driver.errors import InvalidArgument
 from cql_driver.scans import plan
-from cql_driver.scans.ray import datasource, to_dataset
+from cql_driver.scans.ray import _tables, datasource, to_dataset
+from cql_protocol.values import Duration
+from tests.aio.live import LiveNodes
 from tests.scan.conftest import ROWS
 
 THERE = importlib.util.find_spec("ray") is not None
@@ -56,6 +59,17 @@ def test_tasks(session: Session) -> None:
     assert len(source.get_read_tasks(-1)) == len(source.get_read_tasks(100)) == len(partitions)
     rows = [table.num_rows for task in source.get_read_tasks(2) for table in task()]
     assert sum(rows) == ROWS
+
+
+def test_tasks_give_what_ray_can_group_by(session: Session, nodes: LiveNodes) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="blocks are of pyarrow, which is not there")
+    table = nodes.cluster.store.make("ks.spans", "k int, id uuid, ids set<uuid>, span duration")
+    key = uuid.UUID(int=7)
+    table.add(k=1, id=key, ids=[key], span=Duration(1, 2, 3))
+    (found,) = pyarrow.concat_tables(_tables(plan(session, "ks.spans"))).to_pylist()
+    assert found["id"] == key.bytes
+    assert found["ids"] == [key.bytes]
+    assert found["span"] == {"months": 1, "days": 2, "nanoseconds": 3}
 
 
 def test_no_partitions() -> None:

@@ -32,17 +32,16 @@ class Collector:
 
 
 class _BatchCollector(Collector):
-    """Takes pages as record batches."""
+    """Takes pages as record batches; `form` is that of `PageReader`."""
 
-    form = "arrow"
-
-    def __init__(self) -> None:
+    def __init__(self, form: str = "arrow") -> None:
+        self._form = form
         self._batches: list[Any] = []
         self._readers: list[PageReader] = []
 
     def add(self, page: RawRows, names: Sequence[str], decoder: RowDecoder) -> None:
         """Take a page."""
-        reader = page_reader(decoder.columns, names, self.form)
+        reader = page_reader(decoder.columns, names, self._form)
         self._batches.append(reader.read(page))
         if reader not in self._readers:
             self._readers.append(reader)
@@ -72,8 +71,8 @@ class _BatchCollector(Collector):
 class ArrowCollector(_BatchCollector):
     """Makes a `pyarrow.Table`."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, form: str = "arrow") -> None:
+        super().__init__(form)
         self._pyarrow = library("pyarrow", "to_arrow()")
 
     def result(self) -> Any:
@@ -84,8 +83,8 @@ class ArrowCollector(_BatchCollector):
 class PandasCollector(_BatchCollector):
     """Makes a `pandas.DataFrame`."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
-        super().__init__()
+    def __init__(self, options: dict[str, Any], form: str = "arrow") -> None:
+        super().__init__(form)
         self._options = options
         self._pyarrow = library("pyarrow", "to_pandas()")
         library("pandas", "to_pandas()")
@@ -100,10 +99,8 @@ class PandasCollector(_BatchCollector):
 class PolarsCollector(_BatchCollector):
     """Makes a `polars.DataFrame`."""
 
-    form = "parts"
-
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("parts")
         self._polars = library("polars", "to_polars()")
 
     def result(self) -> Any:

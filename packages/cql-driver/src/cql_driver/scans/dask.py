@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cql_driver.columnar.collectors import PandasCollector
 from cql_driver.errors import InvalidArgument
 from cql_driver.scans.partitions import ScanPartition
 from cql_protocol.errors import DependencyException
@@ -61,8 +62,9 @@ def to_dataframe(partitions: Iterable[ScanPartition], **options: Any) -> Any:
     """Return a `dask.dataframe.DataFrame` with a partition for each of these.
 
     Columns are of Arrow's types (`pandas.ArrowDtype`), in which nulls change no type, so that all
-    partitions have the same. `options` go to `pyarrow.Table.to_pandas`, to choose others. Needs
-    pandas and pyarrow.
+    partitions have the same. UUIDs are their 16 bytes, by which frames can be grouped and joined,
+    and durations structs of months, days and nanoseconds. `options` go to
+    `pyarrow.Table.to_pandas`, to choose other types. Needs pandas and pyarrow.
     """
     try:
         import pandas
@@ -72,8 +74,13 @@ def to_dataframe(partitions: Iterable[ScanPartition], **options: Any) -> Any:
     options.setdefault("types_mapper", pandas.ArrowDtype)
     known = _checked(partitions)
     # One without ranges is empty, and has the columns.
-    meta = ScanPartition(-1, (), (), known[0].query).to_pandas(**options)
-    return from_map(ScanPartition.to_pandas, known, meta=meta, **options)
+    meta = _frame(ScanPartition(-1, (), (), known[0].query), **options)
+    return from_map(_frame, known, meta=meta, **options)
+
+
+def _frame(partition: ScanPartition, **options: Any) -> Any:
+    """Return a partition as a frame that has no types of Arrow's which Dask cannot work with."""
+    return partition._collected(None, PandasCollector(options, "parts"))
 
 
 def _checked(partitions: Iterable[ScanPartition]) -> list[ScanPartition]:
