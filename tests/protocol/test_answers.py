@@ -26,9 +26,16 @@ from cql_protocol.errors import (
     ProtocolVersionUnsupported,
     ProtocolViolation,
 )
-from cql_protocol.messages import SetKeyspaceResult
+from cql_protocol.messages import (
+    ColumnSpec,
+    PreparedMetadata,
+    PreparedResult,
+    ResultMetadata,
+    SetKeyspaceResult,
+)
 from cql_protocol.messages.codec import decode_response, encode_response
 from cql_protocol.messages.opcodes import EVENT, READY, RESULT
+from cql_protocol.types import INT
 from cql_protocol.wire import pack_int, write_string
 
 
@@ -144,3 +151,25 @@ def test_what_a_server_of_protocol_3_cannot_say(extras: dict[str, Any]) -> None:
     with pytest.raises(LocalProtocolError, match="need protocol 4"):
         encode_response(response, Dialect(3))
     assert encode_response(response, Dialect(4))[1]
+
+
+@pytest.mark.parametrize("hides_columns", [False, True])
+@pytest.mark.parametrize(("indexes", "fits"), [((0,), True), ((0, 1), False), ((65_535,), False)])
+def test_partition_keys_are_of_markers_that_there_are(
+    indexes: tuple[int, ...], fits: bool, hides_columns: bool
+) -> None:
+    columns = [ColumnSpec("ks", "t", "a", INT)]
+    prepared = PreparedResult(b"id", PreparedMetadata(columns, indexes), ResultMetadata())
+    opcode, flags, body = encode_response(prepared, Dialect(4))
+    if hides_columns:
+        at = 4 + 2 + len(b"id")  # kind and id come before the flags
+        body = body[:at] + pack_int(4) + body[at + 4 :]
+        end = at + 12 + 2 * len(indexes)
+        body = body[:end] + body[body.rindex(pack_int(4) + pack_int(0)) :]
+    if fits:
+        found = decode_response(opcode, flags, body, Dialect(4))
+        assert isinstance(found, PreparedResult)
+        assert found.metadata.pk_indexes == indexes
+    else:
+        with pytest.raises(RemoteProtocolError, match="of 1 markers"):
+            decode_response(opcode, flags, body, Dialect(4))

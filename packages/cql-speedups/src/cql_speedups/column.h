@@ -247,7 +247,8 @@ static inline int column_resize_bits(uint8_t **bits, int64_t old, int64_t size) 
 static int column_grow(Column *column, int64_t more) {
     const Shape *shape = column->shape;
     int64_t wanted = column->length + more, capacity = column->capacity * 2;
-    int64_t most = COLUMN_LARGEST / (shape->width > 1 ? shape->width : 1);
+    int64_t slot = has_offsets(shape->kind) ? 4 : shape->width;
+    int64_t most = COLUMN_LARGEST / (slot > 1 ? slot : 1);
     int first = column->offsets == NULL;
     if (wanted <= column->capacity) return COLUMN_OK;
     if (wanted > most) return COLUMN_TOO_LARGE;

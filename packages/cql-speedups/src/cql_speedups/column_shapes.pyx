@@ -138,7 +138,8 @@ cdef Shape *vector_shape(object cql_type, str name, str form) except NULL:
     shape = nested_shape(KIND_VECTOR, name, b"+w:%d" % cql_type.dimension, elements, form)
     shape.dimension = cql_type.dimension
     fixed = cql_type.element.fixed_size
-    shape.element_size = -1 if fixed is None else fixed
+    # No cell is as long as what does not fit here.
+    shape.element_size = -1 if fixed is None else min(fixed, 0x7FFFFFFF)
     return shape
 
 

@@ -129,19 +129,21 @@ cdef class Columns:
 # --- texts that are made in Python -------------------------------------------------------------
 
 cdef dict TEXT_READERS = {}
+cdef dict TEXT_TYPES = {
+    KIND_INET: types.INET, KIND_VARINT: types.VARINT, KIND_DECIMAL: types.DECIMAL
+}
 
 
 cdef int other_text(Column *column, const char *p, int32_t size) noexcept with gil:
     """Append the text of a long number, or of an address that has two forms."""
     cdef bytes text
     try:
-        if not TEXT_READERS:
-            options = ReadOptions(inet_text=True)
-            for kind, cql_type in (
-                (KIND_INET, types.INET), (KIND_VARINT, types.VARINT), (KIND_DECIMAL, types.DECIMAL)
-            ):
-                TEXT_READERS[kind] = cql_type.reader(options)
-        value = TEXT_READERS[column.shape.kind](p[:size])
+        # Threads may meet here at once, and each finds all it needs.
+        reader = TEXT_READERS.get(column.shape.kind)
+        if reader is None:
+            cql_type = TEXT_TYPES[column.shape.kind]
+            reader = TEXT_READERS[column.shape.kind] = cql_type.reader(ReadOptions(inet_text=True))
+        value = reader(p[:size])
         if column.shape.kind == KIND_VARINT:
             # Unlike int's, the text of a Decimal may have any number of digits.
             from decimal import Decimal
@@ -229,22 +231,30 @@ cdef class PageColumns:
     def __init__(self):
         raise TypeError("made by Columns.read")
 
+    cdef Page *whole(self) except NULL:
+        if self.page == NULL:
+            raise TypeError("made by Columns.read")
+        return self.page
+
     def __dealloc__(self):
         page_drop(self.page)
 
     def __len__(self):
-        return self.page.root.length
+        return self.whole().root.length
 
     def __arrow_c_schema__(self):
         """Return the schema in a capsule."""
+        self.whole()
         return schema_capsule(self.owner.shape)
 
     def __arrow_c_array__(self, requested_schema=None):
         """Return schema and columns in capsules; a schema that is asked for has no effect."""
-        return schema_capsule(self.owner.shape), array_capsule(self.page)
+        cdef Page *page = self.whole()
+        return schema_capsule(self.owner.shape), array_capsule(page)
 
     def __arrow_c_stream__(self, requested_schema=None):
         """Return a stream of this page alone in a capsule."""
+        self.whole()
         return stream_capsule(self.owner, (self,))
 
     def column(self, Py_ssize_t at):
@@ -256,9 +266,10 @@ cdef class PageColumns:
         cdef Column *column
         cdef Column *values
         cdef int64_t size
-        if not 0 <= at < self.page.root.shape.n_children:
+        cdef Page *page = self.whole()
+        if not 0 <= at < page.root.shape.n_children:
             raise IndexError(at)
-        column = values = &self.page.root.children[at]
+        column = values = &page.root.children[at]
         while values.shape.kind == KIND_VECTOR:
             values = &values.children[0]
         if values.shape.kind == KIND_BOOLEAN:
@@ -304,7 +315,7 @@ cdef class PagesColumns:
     cdef Columns owner
     cdef list pages
 
-    def __init__(self, Columns owner not None, pages):
+    def __cinit__(self, Columns owner not None, pages):
         cdef PageColumns page
         self.owner = owner
         self.pages = list(pages)

@@ -34,6 +34,8 @@ cdef class RowEncoder:
         self._encoders = tuple([column.encode for column in columns])
         cdef Py_ssize_t at
         for at in keys:
+            if not 0 <= at < self.count:
+                raise IndexError(f"marker {at} of {self.count}")
             self._keys[at] = True
 
     def __dealloc__(self):

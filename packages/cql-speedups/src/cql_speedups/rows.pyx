@@ -115,11 +115,13 @@ cdef class RowReader:
             if collects:
                 cells_module.nursery = NULL
                 restart_collector(collects)
-            if kept.size < MANY_KEPT:
+            if made is None or kept.size < MANY_KEPT:
                 give_back(&kept)
         if kept.size:
-            collect(0)
-            give_back(&kept)
+            try:
+                collect(0)
+            finally:
+                give_back(&kept)
         if collects and made and not self.plain:
             self.witness = made[0][self.place if names is None else names[self.place]]
         return made

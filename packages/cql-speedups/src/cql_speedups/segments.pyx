@@ -181,7 +181,7 @@ cdef class SegmentWriter:
 
     cdef bytes around_foreign(self, const char *payload, Py_ssize_t size, bint self_contained):
         cdef bytes plain = PyBytes_FromStringAndSize(payload, size)
-        cdef bytes block = self._compressor.compress_block(plain)
+        cdef bytes block = given(self._compressor.compress_block(plain))
         cdef Py_ssize_t count = PyBytes_GET_SIZE(block)
         cdef uint64_t last = <uint64_t>self_contained << 34
         if count >= size:
@@ -274,8 +274,10 @@ cdef class SegmentReader:
             plain = PyBytes_FromStringAndSize(NULL, found.plain)
             if unpack_block(payload, found.size, PyBytes_AS_STRING(plain), found.plain):
                 return plain
-        return self._compressor.decompress_block(
-            PyBytes_FromStringAndSize(payload, found.size), found.plain
+        return given(
+            self._compressor.decompress_block(
+                PyBytes_FromStringAndSize(payload, found.size), found.plain
+            )
         )
 
 
@@ -300,6 +302,11 @@ cdef inline int check_payload(const char *payload, Py_ssize_t size) except -1:
             f"its bytes give 0x{computed:08x}"
         )
     return 0
+
+
+cdef bytes given(object made):
+    """Return the bytes that a compressor of somebody else's has made."""
+    return made if type(made) is bytes else bytes(memoryview(made))
 
 
 cdef inline bytes piece(bytes whole, const char *start, Py_ssize_t size):

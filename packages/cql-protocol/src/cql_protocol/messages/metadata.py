@@ -145,7 +145,7 @@ class PreparedMetadata(Record):
         count = column_count(reader)
         pk_indexes: tuple[int, ...] = ()
         if dialect.version >= 4:
-            pk_indexes = _read_pk_indexes(reader)
+            pk_indexes = _read_pk_indexes(reader, count)
         columns = () if flags & NO_METADATA else read_columns(reader, flags, count)
         mask = dialect.features.lwt_mask
         return cls(columns, pk_indexes, bool(mask is not None and flags & mask))
@@ -164,10 +164,13 @@ class PreparedMetadata(Record):
         return b"".join(parts)
 
 
-def _read_pk_indexes(reader: Reader) -> tuple[int, ...]:
+def _read_pk_indexes(reader: Reader, markers: int) -> tuple[int, ...]:
     count = reader.integer()
     start = reader.take(2 * count, "partition key indexes")
-    return unpack_from(f">{count}H", reader.data, start)
+    indexes: tuple[int, ...] = unpack_from(f">{count}H", reader.data, start)
+    if indexes and max(indexes) >= markers:
+        raise RemoteProtocolError(f"a partition key of marker {max(indexes)}, of {markers} markers")
+    return indexes
 
 
 def _signed(flags: int) -> int:
