@@ -131,6 +131,7 @@ def test_results_without_rows(session: Session) -> None:
     table = session.execute(NONE).to_arrow()
     assert table.schema == pa.schema([("c", pa.int32()), ("v", pa.string())])
     assert table.num_rows == 0
+    assert table["c"].num_chunks == 1
     assert session.execute(NONE).to_numpy()["c"].shape == (0,)
 
 

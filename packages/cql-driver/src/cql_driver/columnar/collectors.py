@@ -62,10 +62,12 @@ class _BatchCollector(Collector):
             return pyarrow.table(stream)
         if not self._batches:
             return pyarrow.table({})
-        batches = [pyarrow.table(batch) for batch in map(pyarrow.record_batch, self._batches)]
+        batches = map(pyarrow.record_batch, self._batches)
+        if len(self._readers) == 1:
+            return pyarrow.Table.from_batches(batches)
         # A column that was added while the pages were read is null in those before it.
-        options = {"promote_options": "default"} if len(self._readers) > 1 else {}
-        return pyarrow.concat_tables(batches, **options)
+        tables = [pyarrow.table(batch) for batch in batches]
+        return pyarrow.concat_tables(tables, promote_options="default")
 
 
 class ArrowCollector(_BatchCollector):
