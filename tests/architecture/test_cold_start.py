@@ -14,6 +14,7 @@ import sysconfig
 
 import pytest
 
+from benchmarks.null_server import NullServer
 from tests.architecture.source import IMPORT_NAMES, ROOT
 
 SOURCES = [str(ROOT / "packages" / name / "src") for name in IMPORT_NAMES]
@@ -21,8 +22,8 @@ SOURCES = [str(ROOT / "packages" / name / "src") for name in IMPORT_NAMES]
 IO_MODULES = {"asyncio", "logging", "selectors", "socket", "ssl", "threading"}
 SLOW_MODULES = {"concurrent.futures", "dataclasses", "importlib.metadata", "inspect", "numpy"}
 SLOW_MODULES |= {"asyncio", "contextlib", "logging", "logging.config", "ssl", "typing"}
-LATER = {"datetime", "decimal", "ipaddress", "re", "selectors", "socket", "uuid"}
-"""What a connection may need, and an import does not."""
+LATER = {"datetime", "decimal", "ipaddress", "re", "selectors", "socket", "uuid", "warnings"}
+"""What requests may need, and neither an import nor a connection does."""
 
 NEVER_LOADED = {
     "import cql_protocol": IO_MODULES | SLOW_MODULES | {"cql_driver", "lz4", "cramjam", "geomet"},
@@ -30,7 +31,7 @@ NEVER_LOADED = {
     "import cql_driver.cluster": SLOW_MODULES | LATER,
     "from cql_driver.cluster import Cluster; Cluster()": SLOW_MODULES | LATER,
     # What the first connection loads.
-    "import cql_driver.core.engine, cql_driver.runtimes.selector": SLOW_MODULES,
+    "import cql_driver.core.engine, cql_driver.runtimes.selector": SLOW_MODULES | LATER,
     # And the first rows.
     "import cql_protocol.messages.type_options": SLOW_MODULES | LATER,
 }
@@ -98,6 +99,29 @@ def test_an_import_loads_few_modules(code: str) -> None:
     for package, most in MOST_MODULES[code].items():
         own = sorted(name for name in loaded if name.partition(".")[0] == package)
         assert len(own) <= most, own
+
+
+CONNECT = """
+from cql_driver.cluster import Cluster
+cluster = Cluster([{address!r}], port={port})
+cluster.connect()
+cluster.shutdown()
+"""
+OF_REQUESTS = {
+    *("cql_driver.cluster.requests", "cql_driver.cluster.response", "cql_driver.cluster.results"),
+    *("cql_driver.core.prepare", "cql_driver.query.prepared", "cql_driver.query.batch"),
+}
+"""What the first request loads, or the first of its kind."""
+
+
+@pytest.mark.parametrize("implementation", ["python", CYTHON])
+def test_a_connection_loads_nothing_slow(implementation: str) -> None:
+    with NullServer() as server:
+        code = CONNECT.format(address=server.address, port=server.port)
+        used, loaded = _load(code, implementation)
+    assert used == implementation
+    assert "cql_driver.pools.pool" in loaded
+    assert loaded & (SLOW_MODULES | LATER | OF_REQUESTS) == set()
 
 
 def test_python_code_runs_without_the_extension_being_looked_at() -> None:

@@ -280,6 +280,7 @@ class StandInEngine:
         self.connector = StandInConnector(self)
         self.metadata = Metadata()
         self.preparer = StandInPreparer()
+        self.schema_changed = self.preparer.schema_changed
         self.hosts = HostRegistry(self)  # type: ignore[arg-type]
         self.control = ControlConnection(self)  # type: ignore[arg-type]
         self.sessions: set[Any] = {"a session"}

@@ -8,7 +8,6 @@ For type checkers the same names stand in imports under ``TYPE_CHECKING``.
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 
 TYPE_CHECKING = False
 
@@ -32,7 +31,8 @@ def lazily(
         module = modules.get(name)
         if module is None:
             raise AttributeError(f"module {face!r} has no attribute {name!r}", name=name)
-        found = getattr(import_module(module), name)
+        # Not by importlib, which has to be imported.
+        found = getattr(__import__(module, fromlist=[name]), name)
         setattr(sys.modules[face], name, found)
         return found
 

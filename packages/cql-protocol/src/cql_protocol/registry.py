@@ -7,8 +7,6 @@ lean driver. So a registry first tries the names it knows by itself, written
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from cql_protocol.errors import PluginError
 
 TYPE_CHECKING = False
@@ -105,7 +103,8 @@ class Registry:
     def _import(self, name: str, target: str) -> Any:
         module, _, attributes = target.partition("[")[0].partition(":")
         try:
-            found: Any = import_module(module.strip())
+            # Not by importlib, which has to be imported.
+            found: Any = __import__(module.strip(), fromlist=["__name__"])
             for attribute in filter(None, attributes.strip().split(".")):
                 found = getattr(found, attribute)
         except Exception as exc:

@@ -117,8 +117,8 @@ def _fixed(at: int, column: CqlType, options: ReadOptions, known: dict[str, Any]
     if column is TIMESTAMP:
         known["epoch"], known["millisecond"] = moment_parts(options)
         return at, "q", 8, (f"v{at} = epoch + millisecond * v{at}",)
-    if column in (UUID, TIMEUUID) and uuid_parts is not None:
-        known["new_uuid"], known["set_int"], known["set_safe"], known["safe"] = uuid_parts
+    if column in (UUID, TIMEUUID) and (parts := uuid_parts()) is not None:
+        known["new_uuid"], known["set_int"], known["set_safe"], known["safe"] = parts
         known["int_of"] = int.from_bytes
         made = f"u = new_uuid(); set_int(u, int_of(v{at}, 'big')); set_safe(u, safe); v{at} = u"
         return at, "16s", 16, (made,)

@@ -14,8 +14,6 @@ libev's header was when this package was built, and nobody else imports it.
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from cql_speedups._version import __version__
 
 TYPE_CHECKING = False
@@ -71,4 +69,4 @@ def __getattr__(name: str) -> Any:
     """Import a module when it is first asked for: nobody needs all of them."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"{__name__}.{name}")
+    return __import__(f"{__name__}.{name}", fromlist=[name])

@@ -29,8 +29,6 @@ from cql_speedups.values cimport (
 )
 from cql_speedups.wire cimport get16, get32, get64
 
-from importlib import import_module
-
 from cql_protocol.types.base import INSTANCES
 
 __all__ = ["Odd"]
@@ -382,7 +380,7 @@ cdef Cell simple_cell(object cql_type, object options):
 cdef Cell slotted_cell(object cql_type, tuple how):
     """Return what fills the members of a class, None when that does not do for its values."""
     kind, module, name, members, sample = how
-    cls = getattr(import_module(module), name)
+    cls = getattr(__import__(module, None, None, [name]), name)
     cdef Cell cell
     try:
         cell = kind(cls, members)

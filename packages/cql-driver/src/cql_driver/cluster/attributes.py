@@ -54,7 +54,7 @@ class CheckedAttributes:
             own = value.__class__ is MonotonicTimestampGenerator
             self.next_timestamp = value.__call__ if own else self._next_timestamp
         if name in _OF_REQUESTS:
-            maker = getattr(self, "_requests", None)
+            maker = self.__dict__.get("_requests")
             if maker is not None:
                 maker.renew()
 

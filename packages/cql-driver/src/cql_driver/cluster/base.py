@@ -69,9 +69,9 @@ class ClusterBase(ClusterSchema, ClusterHosts, Configuration):
     @cached_property
     def session_id(self) -> UUID:  # type: ignore[override]
         """What names this client to the servers."""
-        from uuid import uuid4
+        from uuid import UUID
 
-        return uuid4()
+        return UUID(self._random_id)
 
     def __repr__(self) -> str:
         points = ", ".join(map(str, self.contact_endpoints))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
+import os
+from functools import cached_property
 
 from cql_driver.cluster.profiles import (
     EXEC_PROFILE_DEFAULT,
@@ -329,11 +330,19 @@ class Configuration:
         self._settings = Settings(**own)
         return self._settings
 
+    @cached_property
+    def _random_id(self) -> str:
+        # What uuid4() is as text: the module uuid takes longer to import than to connect.
+        number = int.from_bytes(os.urandom(16), "big")
+        number = number & ~(0xF000 << 64 | 0xC000 << 48) | 0x4000 << 64 | 0x8000 << 48
+        text = f"{number:032x}"
+        return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
     def _startup_options(self) -> dict[str, str]:
         options = {
             "DRIVER_NAME": DRIVER_NAME,
             "DRIVER_VERSION": DRIVER_VERSION,
-            "SESSION_ID": str(self.session_id),
+            "SESSION_ID": str(self.__dict__.get("session_id") or self._random_id),
         }
         info = self.application_info
         if info is not None:
@@ -392,6 +401,8 @@ def _refuse_unsupported(given: dict[str, Any]) -> None:
     if given["metadata_request_timeout"] is None:
         given["metadata_request_timeout"] = given["control_connection_timeout"]
     if CHECKS["executor_threads"]("executor_threads", given["executor_threads"]) != 2:
+        import warnings
+
         warnings.warn(
             "executor_threads has no effect: this driver needs no thread pool",
             stacklevel=5,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 
 from cql_driver.cluster.columns import ColumnarResult
@@ -235,6 +234,8 @@ class ResultSet(PageView):
                     f"{what} after iterating over pages that are gone: use all() from the start"
                 )
             if self.has_more_pages:
+                import warnings
+
                 warnings.warn(
                     f"{what} fetches every page into memory; use all() to say that you mean it",
                     stacklevel=3,

@@ -5,10 +5,7 @@ from __future__ import annotations
 import time
 
 from cql_driver.cluster.hosts import SchemaAgreementScope
-from cql_driver.cluster.page import page_of
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
-from cql_driver.cluster.response import ResponseFuture
-from cql_driver.cluster.results import ResultSet
 from cql_driver.cluster.session_base import SessionBase
 from cql_driver.cluster.values import checked_name
 from cql_protocol._accel import compiled
@@ -21,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_driver.cluster.cluster import Cluster
+    from cql_driver.cluster.page import page_of
+    from cql_driver.cluster.response import ResponseFuture
     from cql_driver.cluster.results import ResultSet
     from cql_driver.core.sessions import SessionPools
     from cql_driver.pools.host import Host
@@ -158,7 +157,7 @@ class Session(SessionBase):
             host,
             execute_as,
         )
-        future = ResponseFuture(self, execution)
+        future = self.future_of(execution)
         if self._listeners:
             self._tell_listeners(future)
         future.launched = True
@@ -270,9 +269,30 @@ class Session(SessionBase):
         return self.cluster.revive(self)
 
 
+class _Execute:
+    """`Session.execute` until somebody looks at it, who gets the function itself, or its twin.
+
+    What requests and results are made of is loaded then, and not by a program's start.
+    """
+
+    __slots__ = ("execute",)
+
+    def __init__(self, execute: Callable[..., ResultSet]) -> None:
+        self.execute = execute
+
+    def __get__(self, session: Session | None, owner: type[Session]) -> Any:
+        global ResultSet, page_of
+        from cql_driver.cluster.page import page_of
+        from cql_driver.cluster.results import ResultSet
+
+        python = self.execute
+        execute: Any = compiled("calls", "execute", self.execute)
+        if execute is not python:
+            execute.__doc__, execute.__qualname__ = python.__doc__, python.__qualname__
+            execute.__wrapped__ = python
+        Session.execute = execute  # type: ignore[method-assign]
+        return execute if session is None else execute.__get__(session, owner)
+
+
 execute = Session.execute
-execute = compiled("calls", "execute", execute)
-if execute is not Session.execute:
-    execute.__doc__, execute.__qualname__ = Session.execute.__doc__, Session.execute.__qualname__
-    execute.__wrapped__ = Session.execute  # type: ignore[attr-defined]
-    Session.execute = execute  # type: ignore[method-assign]
+Session.execute = _Execute(execute)  # type: ignore[assignment, method-assign]

@@ -6,7 +6,6 @@ from cql_driver import query as statements
 from cql_driver.cluster.attributes import CheckedAttributes, LegacyAttributes
 from cql_driver.cluster.hosts import SessionHosts
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, profile_of
-from cql_driver.cluster.response import ResponseFuture
 from cql_driver.cluster.session_requests import SessionRequests
 from cql_driver.cluster.values import checked_callable, checked_name
 from cql_driver.errors import ForkedError, InvalidArgument, InvalidArgumentType
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from cql_driver.cluster.base import ClusterBase
     from cql_driver.cluster.profiles import ExecutionProfile
+    from cql_driver.cluster.response import ResponseFuture
     from cql_driver.core.execution import Execution
     from cql_driver.core.sessions import SessionPools
     from cql_driver.pools.host import Host
@@ -48,22 +48,33 @@ class SessionBase(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttrib
     def __init__(
         self, cluster: ClusterBase, hosts: Iterable[Host] = (), keyspace: str | None = None
     ) -> None:
-        # What requests are made of is loaded with the first session, not with this module.
-        from cql_driver.cluster.pages import PageDecoder
-        from cql_driver.cluster.requests import RequestFactory
-
         self.cluster = cluster
         self.timestamp_generator = cluster.timestamp_generator
         self._pools: SessionPools | None = None
         self._keyspace = keyspace
-        self._requests = RequestFactory(self)
-        self._make = self._requests.make
         self._listeners: list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = []
-        self._decoder = PageDecoder(cluster.read_options)
         self._shutdown = False
         # Every request reads them, which is slower as long as they are the class's.
         for name in _READ_OFTEN:
             setattr(self, name, getattr(self, name))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Make what requests are made of, and what reads rows, for the first that needs it."""
+            keep = self.__dict__.setdefault  # two threads may be the first
+            if name == "_requests":
+                from cql_driver.cluster.requests import RequestFactory
+
+                return keep(name, RequestFactory(self))
+            if name == "_make":
+                return keep(name, self._requests.make)
+            if name == "_decoder":
+                from cql_driver.cluster.pages import PageDecoder
+
+                return keep(name, PageDecoder(self.cluster.read_options))
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=self)
 
     def __repr__(self) -> str:
         state = "shut down" if self.is_shutdown else f"keyspace {self.keyspace!r}"
@@ -139,6 +150,8 @@ class SessionBase(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttrib
 
     def future_of(self, execution: Execution) -> ResponseFuture:
         """Return the future of an execution."""
+        from cql_driver.cluster.response import ResponseFuture
+
         return ResponseFuture(self, execution)
 
     def _tell_listeners(self, future: ResponseFuture) -> None:

@@ -13,7 +13,6 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from typing import Any
-    from uuid import UUID
 
     from cql_driver.control.rows import NodeInfo, Topology
     from cql_driver.core.engine import Engine
@@ -73,9 +72,7 @@ class HostRegistry:
         metadata = engine.metadata
         known = metadata.all_hosts()
         changes = _Changes(known)
-        by_id: dict[UUID | None, Host] = {
-            host.host_id: host for host in known if host.host_id is not None
-        }
+        by_id: dict[Any, Host] = {host.raw_id: host for host in known if host.raw_id is not None}
         by_endpoint = {host.endpoint: host for host in known}
         for node in topology.nodes:
             host = self._find(node, by_id, by_endpoint, changes)
@@ -89,7 +86,7 @@ class HostRegistry:
         addresses = {host.endpoint for host in changes.hosts}
         for host in list(changes.unknown.values()):
             # A row that is being written does not tell that the node has left.
-            if host.host_id in topology.unready and host.endpoint not in addresses:
+            if host.raw_id in topology.unready and host.endpoint not in addresses:
                 changes.hosts.append(changes.unknown.pop(host.key))
         removed = list(changes.unknown.values())
         different = bool(changes.added or removed or changes.relocated or changes.retokened)
@@ -105,29 +102,29 @@ class HostRegistry:
     def _find(
         self,
         node: NodeInfo,
-        by_id: dict[UUID | None, Host],
+        by_id: dict[Any, Host],
         by_endpoint: dict[Any, Host],
         changes: _Changes,
     ) -> Host | None:
-        host = by_id.get(node.host_id)
+        host = by_id.get(node.raw_id)
         if host is None:
             # A contact point has no id until its row tells it.
             host = by_endpoint.get(node.endpoint)
-            if host is not None and host.host_id is not None and node.host_id is not None:
+            if host is not None and host.raw_id is not None and node.raw_id is not None:
                 return None
         return host if host is not None and host.key in changes.unknown else None
 
     def _make(self, node: NodeInfo) -> Host:
         factory = self._engine.settings.conviction_policy_factory
-        host = Host(node.endpoint, factory, node.datacenter, node.rack, node.host_id)
+        host = Host(node.endpoint, factory, node.datacenter, node.rack, node.raw_id)
         self._copy(host, node)
         return host
 
     def _take_over(self, host: Host, node: NodeInfo, changes: _Changes) -> None:
         """Make a known host what its row says now."""
-        if host.host_id is None and node.host_id is not None:
+        if host.raw_id is None and node.raw_id is not None:
             # Who only knew a contact point knows a node now.
-            host.host_id = node.host_id
+            host.raw_id = node.raw_id
             host.set_location_info(node.datacenter, node.rack)
             changes.added.append(host)
         else:

@@ -10,9 +10,11 @@ from cql_driver.core.pending import Pending
 from cql_driver.core.procedures import gather, sleep
 from cql_driver.errors import ProtocolError
 from cql_driver.logs import get_logger
+from cql_driver.pools.host import as_host_id, raw_host_id
 from cql_protocol.errors import DecodeError, DriverException
 from cql_protocol.messages import Query, RawRows
 from cql_protocol.rows import RowDecoder, decode_rows
+from cql_protocol.types import UUID as UUID_TYPE
 from cql_protocol.types import ReadOptions
 
 TYPE_CHECKING = False
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from cql_driver.core.link import Link
     from cql_driver.core.settings import Settings
     from cql_driver.pools.host import Host
-    from cql_protocol.messages import QueryParameters, Response
+    from cql_protocol.messages import ColumnSpec, QueryParameters, Response
 
 __all__ = [
     "NodeInfo",
@@ -98,7 +100,7 @@ class _Known(dict[bytes, "Any"]):
 
 
 def rows_of(answer: Response, link: Link) -> list[Row]:
-    """Return the rows of an answer as dicts, addresses as text.
+    """Return the rows of an answer as dicts, addresses as text and UUIDs as bytes.
 
     Raises `ProtocolError` when the answer is not rows.
     """
@@ -106,7 +108,7 @@ def rows_of(answer: Response, link: Link) -> list[Row]:
         raise ProtocolError(f"{link.endpoint} answered a query by {answer!r}", link.endpoint)
     columns = answer.metadata.columns
     names = [column.name for column in columns]
-    readers = [column.type.reader(_OPTIONS) for column in columns]
+    readers = [_reader(column) for column in columns]
     if answer.row_count > 1:
         readers = [_Known(read).__getitem__ for read in readers]
     try:
@@ -117,6 +119,23 @@ def rows_of(answer: Response, link: Link) -> list[Row]:
     if end != len(answer.body):  # the decoder tells what is wrong, and where
         rows = answer.decode(RowDecoder([column.type for column in columns], _OPTIONS, names))
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _reader(column: ColumnSpec) -> Callable[[bytes], Any]:
+    """Return what reads a column without the module uuid, which takes long to import."""
+    if column.name == "truncated_at":  # by the UUID of tables, and nobody asks for it
+        return _no_value
+    return _read_raw_uuid if column.type is UUID_TYPE else column.type.reader(_OPTIONS)
+
+
+def _no_value(cell: bytes) -> None:
+    return None
+
+
+def _read_raw_uuid(cell: bytes) -> bytes | None:
+    if cell and len(cell) != 16:
+        raise DecodeError(f"{len(cell)} bytes are no UUID")
+    return cell or None
 
 
 log = get_logger("cql_driver.cluster")
@@ -160,7 +179,8 @@ async def agree_on_schema(
     log.warning(
         "The nodes do not agree on a schema after %.1f s; versions: %s",
         wait_time,
-        ", ".join(sorted(map(str, set(versions.known.values())))) or "not known",
+        ", ".join(sorted(str(as_host_id(raw)) for raw in set(versions.known.values())))
+        or "not known",
     )
     return False
 
@@ -184,11 +204,11 @@ class _Versions:
         hosts = [host for host in engine.metadata.all_hosts() if self._matters(host)]
         links, unheard = [link], set()
         for host in hosts:
-            if host is link.host or known.get(host.host_id, link) == self._newest:
+            if host is link.host or known.get(host.raw_id, link) == self._newest:
                 continue
-            other = None if host.host_id in self._mute else engine.link_to(host)
+            other = None if host.raw_id in self._mute else engine.link_to(host)
             if other is None:
-                unheard.add(host.host_id)
+                unheard.add(host.raw_id)
             else:
                 links.append(other)
         patience = min(left, _PATIENCE)
@@ -207,7 +227,7 @@ class _Versions:
                 log.debug("no schema version from %s: %s", other.endpoint, exc)
                 well = False
                 if other is not link and other.host is not None:
-                    self._mute.add(other.host.host_id)
+                    self._mute.add(other.host.raw_id)
                 continue
             for row in rows:
                 host_id, version = row["host_id"], row["schema_version"]
@@ -215,10 +235,10 @@ class _Versions:
                     known[host_id] = version
                 if "peer" not in row and other is link:
                     self._newest = version
-        return well and all(known.get(h.host_id, self._newest) == self._newest for h in hosts)
+        return well and all(known.get(h.raw_id, self._newest) == self._newest for h in hosts)
 
     def _matters(self, host: Host) -> bool:
-        gone = host.is_up is False or (host.is_sick and host.host_id in self._mute)
+        gone = host.is_up is False or (host.is_sick and host.raw_id in self._mute)
         return not gone and (self._within is None or self._within(host))
 
 
@@ -238,10 +258,10 @@ class NodeInfo:
         "dse_workload",
         "dse_workloads",
         "endpoint",
-        "host_id",
         "listen_address",
         "listen_port",
         "rack",
+        "raw_id",
         "release_version",
         "tokens",
     )
@@ -249,7 +269,7 @@ class NodeInfo:
     def __init__(self, endpoint: Any, row: Row) -> None:
         get = row.get
         self.endpoint = endpoint
-        self.host_id: UUID | None = get("host_id")
+        self.raw_id: Any = raw_host_id(get("host_id"))
         self.datacenter: str | None = get("data_center")
         self.rack: str | None = get("rack")
         self.tokens: tuple[str, ...] = tuple(sorted(get("tokens") or ()))
@@ -264,6 +284,12 @@ class NodeInfo:
         self.dse_workload: str | None = get("workload")
         self.dse_workloads: Any = get("workloads")
 
+    @property
+    def host_id(self) -> UUID | None:
+        """The id of the node."""
+        found: UUID | None = as_host_id(self.raw_id)
+        return found
+
     def __repr__(self) -> str:
         return f"<NodeInfo {self.endpoint} {self.host_id} {self.datacenter}/{self.rack}>"
 
@@ -271,7 +297,7 @@ class NodeInfo:
 class Topology:
     """The nodes of a cluster as one of them tells, its own row first.
 
-    `problems` are texts on rows that were left out, `unready` the host_ids of those.
+    `problems` are texts on rows that were left out, `unready` the `raw_id` of those.
     """
 
     __slots__ = ("cluster_name", "nodes", "partitioner", "problems", "unready")
@@ -328,8 +354,9 @@ def read_topology(
         if problem is None:
             nodes.append(node)
         else:
-            unready.append(peer.get("host_id"))
-            problems.append(f"node {peer.get('peer')} (host_id {peer.get('host_id')}): {problem}")
+            raw_id = raw_host_id(peer.get("host_id"))
+            unready.append(raw_id)
+            problems.append(f"node {peer.get('peer')} (host_id {as_host_id(raw_id)}): {problem}")
     if not nodes and spare is not None:
         nodes.append(spare)
     return Topology(nodes, row.get("partitioner"), row.get("cluster_name"), problems, unready)
@@ -364,7 +391,7 @@ def _problem(row: Row, tokens: bool) -> str | None:
 def _duplicate(node: NodeInfo, own: NodeInfo | None, nodes: Sequence[NodeInfo]) -> str | None:
     everyone = nodes if own is None or own in nodes else [own, *nodes]
     for other in everyone:
-        if other.host_id == node.host_id:
+        if other.raw_id == node.raw_id:
             return f"{other.endpoint} has the same host_id"
         if other.endpoint == node.endpoint:
             return f"{other.host_id} has the same address {node.endpoint}"

@@ -128,7 +128,7 @@ class SchemaKeeper:
 
     def changed(self, change: SchemaChange) -> None:
         """Have fetched anew, within a while, what an event names."""
-        self._engine.preparer.schema_changed(change)
+        self._engine.schema_changed(change)
         self._note(change)
 
     def _note(self, change: SchemaChange) -> None:
@@ -140,7 +140,7 @@ class SchemaKeeper:
 
         The statement did its work: what fails now is tried again later.
         """
-        self._engine.preparer.schema_changed(change)
+        self._engine.schema_changed(change)
         target = _target(change)
         # An event that came before we ask is covered; one that is yet to come changes nothing.
         self._due.get(change.keyspace, set()).discard(target)

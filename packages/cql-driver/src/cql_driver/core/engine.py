@@ -8,13 +8,13 @@ the runtime may touch it, nobody else.
 from __future__ import annotations
 
 import weakref
+from _thread import allocate_lock
 
 from cql_driver.control import ControlConnection, HostRegistry
 from cql_driver.core.connector import Connector
 from cql_driver.core.execution import Execution
 from cql_driver.core.health import Health
 from cql_driver.core.observers import ObserverGroup
-from cql_driver.core.prepare import Preparer
 from cql_driver.core.procedures import gather, sleep, spawn, within
 from cql_driver.core.recovery import Attempt
 from cql_driver.core.sessions import SessionPools
@@ -23,12 +23,9 @@ from cql_driver.errors import SessionShutdown
 from cql_driver.logs import get_logger, seldom
 from cql_driver.metadata import Metadata
 from cql_driver.policies import HostDistance
-from cql_driver.query import BatchStatement, BoundStatement
 from cql_protocol.errors import (
-    DriverException,
     NoHostAvailable,
     OperationTimedOut,
-    PreparedQueryNotFound,
     UnresolvableContactPoints,
 )
 
@@ -41,7 +38,7 @@ if TYPE_CHECKING:
     from cql_driver.core.link import Link
     from cql_driver.core.observers import Observer
     from cql_driver.core.pending import Pending
-    from cql_driver.core.recovery import Recovery
+    from cql_driver.core.prepare import Preparer
     from cql_driver.core.runtime import Runtime, Timer
     from cql_driver.core.settings import Settings
     from cql_driver.pools.host import Host
@@ -50,6 +47,9 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 log = get_logger("cql_driver.cluster")
+
+_making = allocate_lock()
+"""Held by who makes an engine's `preparer`."""
 
 _STALL = 12
 """Ticks between two sweeps from which on the loop is held to have stood still."""
@@ -80,7 +80,8 @@ class Engine(Pulse):
         self.observers = observers
         self.watched = observers.watches_requests
         self.connector = Connector(runtime, settings)
-        self.preparer = Preparer(self)
+        self.known_preparer: Preparer | None = None
+        """What prepares, once a statement was: `preparer`."""
         self.hosts = HostRegistry(self)
         self.control = ControlConnection(self)
         self.health = Health(self)
@@ -100,6 +101,19 @@ class Engine(Pulse):
         self._heartbeat_timer: Timer | None = None
         self._nap: Pending[None] | None = None
         """The time between two tries to reach the cluster."""
+
+    @property
+    def preparer(self) -> Preparer:
+        """What prepares statements. Any thread."""
+        known = self.known_preparer
+        if known is None:
+            from cql_driver.core.prepare import Preparer
+
+            with _making:
+                known = self.known_preparer
+                if known is None:
+                    known = self.known_preparer = Preparer(self)
+        return known
 
     def watch_by(self, observers: Sequence[Observer]) -> None:
         """Have these observers see requests from now on: those there were, and more. Any thread."""
@@ -310,7 +324,8 @@ class Engine(Pulse):
         self._tell(host, "removed")
         for session in list(self.sessions):
             session.remove_host(host)
-        self.preparer.forget_host(host)
+        if self.known_preparer is not None:
+            self.known_preparer.forget_host(host)
         self.connector.forget(host.endpoint)
 
     def host_up(self, host: Host) -> None:
@@ -325,7 +340,8 @@ class Engine(Pulse):
         self.health.forget(host)
         self.balancer.on_down(host)
         self._tell(host, "down")
-        self.preparer.forget_host(host)
+        if self.known_preparer is not None:
+            self.known_preparer.forget_host(host)
         self.connector.forget(host.endpoint)
 
     def host_moved(self, host: Host, old_endpoint: Any) -> None:
@@ -443,26 +459,13 @@ class Engine(Pulse):
 
     async def prepare_all_on(self, host: Host, link: Link) -> None:
         """Give a host that came up the statements in use."""
-        if self.settings.reprepare_on_up:
-            await self.preparer.prepare_all_on(host, link)
+        if self.settings.reprepare_on_up and self.known_preparer is not None:
+            await self.known_preparer.prepare_all_on(host, link)
 
-    async def reprepare(self, execution: Recovery, link: Link, error: DriverException) -> None:
-        """Prepare on a node what it has forgotten of this request."""
-        assert isinstance(error, PreparedQueryNotFound)
-        statement = execution.statement
-        if isinstance(statement, BoundStatement):
-            bound = {statement.prepared_statement.state: statement.snapshot}
-        elif isinstance(statement, BatchStatement):
-            # A node that forgot one has forgotten all, and tells of one at a time.
-            states = [prepared.state for prepared in statement.prepared_statements()]
-            bound = {state: state.snapshot for state in states}
-        else:
-            bound = {}
-        if not bound or link.host is None:
-            raise error
-        await self.preparer.reprepare(link, link.host, bound)
-        if isinstance(statement, BoundStatement):
-            execution.message.snapshot = statement.prepared_statement.state.snapshot  # type: ignore[attr-defined]
+    def schema_changed(self, change: SchemaChange) -> None:
+        """Have statements in use follow a change of the schema."""
+        if self.known_preparer is not None:
+            self.known_preparer.schema_changed(change)
 
     async def follow_schema(
         self, execution: Execution, change: SchemaChange, link: Link | None

@@ -21,6 +21,7 @@ from cql_driver.query.snapshot import Snapshot
 from cql_protocol.errors import (
     DriverException,
     InvalidRequest,
+    PreparedQueryNotFound,
     RequestValidationException,
     StreamsExhausted,
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from cql_driver.core.engine import Engine
     from cql_driver.core.link import Link
+    from cql_driver.core.recovery import Recovery
     from cql_driver.core.sessions import SessionPools
     from cql_driver.pools.host import Host
     from cql_protocol.messages import SchemaChange
@@ -342,6 +344,26 @@ class Preparer:
                 if found is not state:  # it is not in the cache any more
                     state.replace(found.snapshot)
                 return
+
+    async def reprepare_for(self, execution: Recovery, link: Link, error: DriverException) -> None:
+        """Prepare on a node what it has forgotten of this request."""
+        from cql_driver.query import BatchStatement, BoundStatement
+
+        assert isinstance(error, PreparedQueryNotFound)
+        statement = execution.statement
+        if isinstance(statement, BoundStatement):
+            bound = {statement.prepared_statement.state: statement.snapshot}
+        elif isinstance(statement, BatchStatement):
+            # A node that forgot one has forgotten all, and tells of one at a time.
+            states = [prepared.state for prepared in statement.prepared_statements()]
+            bound = {state: state.snapshot for state in states}
+        else:
+            bound = {}
+        if not bound or link.host is None:
+            raise error
+        await self.reprepare(link, link.host, bound)
+        if isinstance(statement, BoundStatement):
+            execution.message.snapshot = statement.prepared_statement.state.snapshot  # type: ignore[attr-defined]
 
     async def reprepare(
         self, link: Link, host: Host, bound: Mapping[PreparedState, Snapshot]

@@ -204,7 +204,7 @@ class Recovery(FirstAttempt):
             self.advance()
             return
         self.park()
-        procedure = self.session.engine.reprepare(self, link, error)
+        procedure = self.session.engine.preparer.reprepare_for(self, link, error)
         running = spawn(self.session.engine.runtime, procedure)
         running.add_done_callback(lambda done: self._prepared_again(done, host, link))
 

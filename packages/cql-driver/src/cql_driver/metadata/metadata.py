@@ -45,8 +45,9 @@ class _Snapshot:
         names: tuple[str | None, str | None],
     ) -> None:
         self.by_endpoint = {host.endpoint: host for host in hosts}
+        # By the bytes of their ids.
         self.by_id = {
-            host.host_id: host for host in self.by_endpoint.values() if host.host_id is not None
+            host.raw_id: host for host in self.by_endpoint.values() if host.raw_id is not None
         }
         self.keyspaces = MappingProxyType(dict(keyspaces))
         self.cluster_name, self.partitioner = names
@@ -121,7 +122,9 @@ class Metadata:
 
     def all_hosts_items(self) -> list[tuple[UUID, Host]]:
         """Return all hosts whose host id is known, with it."""
-        return list(self._snapshot.by_id.items())
+        found: list[tuple[Any, Host]]
+        found = [(host.host_id, host) for host in self._snapshot.by_id.values()]
+        return found
 
     def get_host(self, endpoint_or_address: Any, port: int | None = None) -> Host | None:
         """Return the host with an end point, or with an address (text); None if there is none.
@@ -149,7 +152,7 @@ class Metadata:
 
     def get_host_by_host_id(self, host_id: UUID) -> Host | None:
         """Return the host with this id, or None."""
-        return self._snapshot.by_id.get(host_id)
+        return self._snapshot.by_id.get(getattr(host_id, "bytes", host_id))
 
     def can_support_partitioner(self) -> bool:
         """Say whether tokens of the cluster's partitioner can be computed here."""
@@ -234,7 +237,7 @@ class Metadata:
         rebuild of the ring on.
         """
         snapshot = self._snapshot
-        known = None if host.host_id is None else snapshot.by_id.get(host.host_id)
+        known = None if host.raw_id is None else snapshot.by_id.get(host.raw_id)
         if known is None:
             known = snapshot.by_endpoint.get(host.endpoint)
         if known is not None:
@@ -262,7 +265,7 @@ class Metadata:
 
     def remove_host_by_host_id(self, host_id: UUID, endpoint: Any = None) -> bool:
         """Forget the host with this id (and end point, if given); return whether it was known."""
-        host = self._snapshot.by_id.get(host_id)
+        host = self.get_host_by_host_id(host_id)
         if host is None or (endpoint is not None and host.endpoint != endpoint):
             return False
         return self.remove_host(host)

@@ -211,7 +211,7 @@ def without_host(hosts: tuple[Host, ...], host: Host) -> tuple[Host, ...]:
     return tuple(
         known
         for known in hosts
-        if known is not host and not (known == host and known.host_id == host.host_id)
+        if known is not host and not (known == host and known.raw_id == host.raw_id)
     )
 
 

@@ -16,9 +16,23 @@ if TYPE_CHECKING:
 
     from cql_protocol import ShardingInfo
 
-__all__ = ["Host"]
+__all__ = ["Host", "as_host_id", "raw_host_id"]
 
 _numbers = count(1)
+
+
+def raw_host_id(host_id: Any) -> Any:
+    """Return what tells a host id from others: the bytes of a `uuid.UUID`."""
+    return getattr(host_id, "bytes", host_id)
+
+
+def as_host_id(raw: Any) -> Any:
+    """Return the `uuid.UUID` of its bytes; the inverse of `raw_host_id`."""
+    if type(raw) is not bytes or len(raw) != 16:
+        return raw
+    from uuid import UUID  # here, since it takes longer to import than to connect
+
+    return UUID(bytes=raw)
 
 
 class Host:
@@ -31,7 +45,8 @@ class Host:
     """
 
     endpoint: Any
-    host_id: UUID | None
+    raw_id: Any
+    """The bytes of `host_id`, by which hosts are told apart."""
     is_up: bool | None
     is_sick: bool = False
     """Whether it is connected, but others are asked first: see `SickNodePolicy`."""
@@ -75,6 +90,16 @@ class Host:
         self._datacenter = datacenter
         self._rack = rack
         self._reconnection_handler: Any = None
+
+    @property
+    def host_id(self) -> UUID | None:
+        """The id that the node keeps for life; None until its row has told it."""
+        found: UUID | None = as_host_id(self.raw_id)
+        return found
+
+    @host_id.setter
+    def host_id(self, host_id: UUID | None) -> None:
+        self.raw_id = raw_host_id(host_id)
 
     @property
     def address(self) -> str:

@@ -1,13 +1,15 @@
 """What a loop asks the system for: sockets that are ready, addresses of names, a thread's end.
 
-It sleeps in `epoll`, used directly where it exists, else in the `selectors` module.
+It sleeps in `epoll`, used directly where it exists, else in the `selectors` module. Of sockets it
+takes what is C: the module `socket`, which makes enumerations of all constants, is imported when
+a name is looked up.
 """
 
 from __future__ import annotations
 
+import _socket
 import os
 import select
-import socket
 import time
 from functools import partial
 
@@ -137,12 +139,14 @@ class Waker:
     __slots__ = ("_pair", "fd", "ring")
 
     def __init__(self) -> None:
-        self._pair: tuple[socket.socket, socket.socket] | None = None
+        self._pair: tuple[_socket.socket, _socket.socket] | None = None
         self.ring: Callable[[], object]
         if hasattr(os, "eventfd"):
             self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
             self.ring = partial(os.eventfd_write, self.fd, 1)
         else:
+            import socket  # windows has no pair but this one
+
             ours, theirs = self._pair = socket.socketpair()
             ours.setblocking(False)
             theirs.setblocking(False)
@@ -209,7 +213,7 @@ def is_literal(host: str) -> bool:
 def literal_addresses(host: str, port: int) -> list[Address] | None:
     """Return the address that `host` spells out, or None for a name."""
     try:
-        socket.inet_pton(socket.AF_INET, host)
+        _socket.inet_pton(_socket.AF_INET, host)
     except (OSError, ValueError):
         pass
     else:
@@ -218,7 +222,7 @@ def literal_addresses(host: str, port: int) -> list[Address] | None:
         return None
     try:
         # With a scope (fe80::1%eth0) too. As bytes, which need no codec of host names.
-        return _look_up(host, port, socket.AI_NUMERICHOST)
+        return _look_up(host, port, _socket.AI_NUMERICHOST)
     except OSError:
         return None
 
@@ -226,6 +230,8 @@ def literal_addresses(host: str, port: int) -> list[Address] | None:
 def _look_up(
     host: str, port: int, flags: int = 0, getaddrinfo: Callable[..., Any] | None = None
 ) -> list[Address]:
+    import socket
+
     try:
         name = host.encode("ascii") if host.isascii() else host
         look = getaddrinfo or socket.getaddrinfo
@@ -259,7 +265,7 @@ def resolve(
         try:
             addresses = _look_up(host, port, 0, getaddrinfo)
         except OSError as exc:
-            why = socket.gaierror(exc.errno or socket.EAI_FAIL, f"{exc.strerror}: {host!r}")
+            why = _socket.gaierror(exc.errno or _socket.EAI_FAIL, f"{exc.strerror}: {host!r}")
             runtime.call_soon_threadsafe(pending.set_error, why)
         else:
             runtime.call_soon_threadsafe(pending.set_result, addresses)

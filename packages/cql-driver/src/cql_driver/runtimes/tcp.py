@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _socket
 import os
-import socket
 from errno import EAGAIN, ECONNREFUSED, EINPROGRESS, EINTR, ENOTCONN, EWOULDBLOCK
 
 from cql_driver.core.pending import Pending
@@ -287,7 +286,7 @@ class Attempt:
         sock = self._sock
         if self.pending.done or sock is None:
             return
-        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
         if code:
             self.fail(self._error(code))
             return
@@ -376,18 +375,18 @@ def open_socket(
 ) -> _Socket:
     """Return a socket that is not connected yet and does not block."""
     if isinstance(address, str):
-        family = socket.AF_UNIX
+        family = _socket.AF_UNIX
     elif not is_literal(address[0]):
         # The socket would look it up and block.
-        raise socket.gaierror(socket.EAI_NONAME, f"{address[0]!r} is no IP address: resolve it")
+        raise _socket.gaierror(_socket.EAI_NONAME, f"{address[0]!r} is no IP address: resolve it")
     else:
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    sock = _Socket(family, socket.SOCK_STREAM)
+        family = _socket.AF_INET6 if ":" in address[0] else _socket.AF_INET
+    sock = _Socket(family, _socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         if not isinstance(address, str):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+            sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
         for option in sockopts:
             sock.setsockopt(*option)
         if local_address is not None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from functools import partial
+from functools import cache, partial
 
 from cql_protocol.errors import ValueOutOfRange
 from cql_protocol.types.base import SimpleType, bad_size, show
@@ -11,30 +10,41 @@ from cql_protocol.types.base import SimpleType, bad_size, show
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Callable
     from typing import Any
 
     from cql_protocol.types.base import Reader, ReadOptions
 
-__all__ = ["INET", "TIMEUUID", "UUID", "uuid_from_bytes"]
+__all__ = ["INET", "TIMEUUID", "UUID", "uuid_maker", "uuid_parts"]
 
 
-def _plain(data: bytes) -> uuid.UUID:
-    return uuid.UUID(int=int.from_bytes(data, "big"))
+_classes: tuple[type[uuid.UUID], ...] = ()
+"""`uuid.UUID`, once a value is to be encoded: the module takes longer to import than to connect."""
 
 
-def _find_parts() -> tuple[Any, ...] | None:
+def _load_class() -> None:
+    global _classes
+    from uuid import UUID
+
+    _classes = (UUID,)
+
+
+@cache
+def uuid_parts() -> tuple[Any, ...] | None:
     """Return what fills a UUID's two slots, in a third of the time of its `__init__`.
 
     That is: what makes an empty one, what sets its number and how safe it is, and the latter.
     How a UUID keeps its number is its own affair, so the result is tried once, and None is
     returned where it is not right.
     """
+    import uuid
+
     new, unknown = partial(object.__new__, uuid.UUID), uuid.SafeUUID.unknown
     try:
         set_int = vars(uuid.UUID)["int"].__set__
         set_safe = vars(uuid.UUID)["is_safe"].__set__
-        made, plain = new(), _plain(bytes(range(16)))
+        made, plain = new(), uuid.UUID(bytes=bytes(range(16)))
         set_int(made, plain.int)
         set_safe(made, unknown)
         right = made == plain and made.is_safe is plain.is_safe and hash(made) == hash(plain)
@@ -44,15 +54,16 @@ def _find_parts() -> tuple[Any, ...] | None:
     return (new, set_int, set_safe, unknown) if right else None
 
 
-uuid_parts = _find_parts()
-"""What makes UUIDs quickly, see `_find_parts`; None where they are made by their class."""
-
-
-def _constructor() -> Callable[[bytes], uuid.UUID]:
-    if uuid_parts is None:
-        return _plain
-    new, set_int, set_safe, unknown = uuid_parts
+@cache
+def uuid_maker() -> Callable[[bytes], uuid.UUID]:
+    """Return what makes the UUID of 16 bytes; who calls it has checked that they are 16."""
     from_bytes = int.from_bytes
+    parts = uuid_parts()
+    if parts is None:
+        from uuid import UUID
+
+        return lambda data: UUID(int=from_bytes(data, "big"))
+    new, set_int, set_safe, unknown = parts
 
     def make(data: bytes) -> Any:
         made = new()
@@ -63,29 +74,30 @@ def _constructor() -> Callable[[bytes], uuid.UUID]:
     return make
 
 
-uuid_from_bytes = _constructor()
-"""Return the UUID of 16 bytes; the caller has checked that they are 16."""
-
-
 class _UUIDType(SimpleType):
     __slots__ = ()
 
     def encode(self, value: Any) -> bytes:
         """Return the 16 bytes of a `uuid.UUID`, or of its text form."""
-        if isinstance(value, uuid.UUID):
+        if isinstance(value, _classes):
             return value.int.to_bytes(16, "big")
         if isinstance(value, str):
             return self._from_text(value).bytes
+        if not _classes:
+            _load_class()
+            return self.encode(value)
         return self._encode_other(value, "a UUID")
 
     def _from_text(self, value: str) -> uuid.UUID:
+        from uuid import UUID
+
         try:
-            return uuid.UUID(value)
+            return UUID(value)
         except ValueError:
             raise ValueOutOfRange(f"{self.name}: {show(value)} is not a UUID") from None
 
     def _make_reader(self, options: ReadOptions) -> Reader:
-        empty, name, make = options.empty, self.name, uuid_from_bytes
+        empty, name, make = options.empty, self.name, uuid_maker()
 
         def read(cell: bytes) -> Any:
             if len(cell) == 16:
@@ -102,7 +114,10 @@ class _TimeUUIDType(_UUIDType):
         """Return the 16 bytes of a UUID of version 1, or of its text form."""
         if isinstance(value, str):
             value = self._from_text(value)
-        if not isinstance(value, uuid.UUID):
+        if not isinstance(value, _classes):
+            if not _classes:
+                _load_class()
+                return self.encode(value)
             return self._encode_other(value, "a UUID of version 1")
         data = value.int.to_bytes(16, "big")
         if data[6] >> 4 != 1:
