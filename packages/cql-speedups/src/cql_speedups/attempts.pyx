@@ -181,21 +181,21 @@ cdef class FirstAttempt(Encoded):
         if read_member(session, &m_waiting):
             session.queue_up(self)
             return 0
-        cdef object pick = read_member(self.options, &m_pick), host, pool, link
+        cdef object pick = read_member(self.options, &m_pick), host, pool = None, link
         if pick is not None:
             try:
                 host = self._pick(pick)
+                if host is not None:
+                    pool = (<dict>read_member(session, &m_pools)).get(host.key)
             except Exception as exc:
                 self.resolve(exc)
                 return 0
-            if host is not None:
-                pool = (<dict>read_member(session, &m_pools)).get(host.key)
-                if pool is not None:
-                    link = read_member(pool, &m_single)
-                    if link is None:
-                        link = pool.prefer()
-                    if link is not None and self._send(pool, link, host):
-                        return 0
+            if pool is not None:
+                link = read_member(pool, &m_single)
+                if link is None:
+                    link = pool.prefer()
+                if link is not None and self._send(pool, link, host):
+                    return 0
         self.advance()
         return 0
 
@@ -237,8 +237,12 @@ cdef class FirstAttempt(Encoded):
         self.answer(response)
 
     cdef int answer(self, object response) except -1:
-        cdef object complete, link
-        if self.more is None and (type(response) is void_class or type(response) is rows_class):
+        cdef object link
+        if (
+            self.more is None
+            and not self.done
+            and (type(response) is void_class or type(response) is rows_class)
+        ):
             self.link = None
             self.outcome = response
             self.wake()

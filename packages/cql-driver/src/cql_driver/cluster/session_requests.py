@@ -192,4 +192,7 @@ class SessionRequests:
 def _start_unattended(runtime: Runtime, execution: Execution) -> None:
     """Start on the loop what no thread may be waiting for, so that it goes on nevertheless."""
     runtime.unattended += 1
-    execution.start()
+    try:
+        execution.start()
+    except Exception as exc:  # noqa: BLE001 - nobody else hears of it
+        execution.resolve(exc)

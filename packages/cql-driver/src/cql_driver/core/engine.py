@@ -225,6 +225,10 @@ class Engine(Pulse):
         """Expire what ran out of time, and see whether the hosts are well."""
         before, self.tick = self.tick, int(self.runtime.now() / TICK)
         stall = self.tick - before
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()  # Ctrl-C has interrupted this, and it is called again
+        # Before anything of a user's is called, which may raise.
+        self._sweep_timer = self.runtime.call_later(TICK, _sweep, weakref.ref(self))
         found = any(session.waiting for session in self.sessions)
         for receiver in self._with_deadlines(stall > _STALL):
             found = True
@@ -238,8 +242,6 @@ class Engine(Pulse):
         if self.closed is None:
             if stall <= _STALL:  # else their answers may lie unread
                 found = self._replace_clogged() or found
-            # Before hosts are looked at: a policy of the user's is asked then, and may raise.
-            self._sweep_timer = self.runtime.call_later(TICK, _sweep, weakref.ref(self))
             found = self.health.look(stall > _STALL) or found
         if not found and self._sweep_timer is not None:
             self._sweep_timer.cancel()

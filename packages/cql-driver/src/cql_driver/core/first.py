@@ -113,33 +113,32 @@ class FirstAttempt(Waitable):
         if pick is not None:
             try:
                 host = pick(session.keyspace, self.statement)
+                pool = None if host is None else session.pools.get(host.key)
             except Exception as exc:  # noqa: BLE001 - a policy of the user's; the caller gets it
                 self.resolve(exc)
                 return
-            if host is not None:
-                pool = session.pools.get(host.key)
-                if pool is not None:
-                    link = pool.single or pool.prefer()
-                    if link is not None:
-                        try:
-                            self.stream = link.send(self.message, self)
-                        except StreamsExhausted:
-                            pool.exhausted()
-                        except DriverException as exc:
-                            if not link.closed:
-                                self.resolve(exc)
-                                return
-                        else:
-                            self.link = link
-                            self.host = host
-                            if self.options.speculative_execution_policy is not None:
-                                self.plan_speculation()
+            if pool is not None:
+                link = pool.single or pool.prefer()
+                if link is not None:
+                    try:
+                        self.stream = link.send(self.message, self)
+                    except StreamsExhausted:
+                        pool.exhausted()
+                    except DriverException as exc:
+                        if not link.closed:
+                            self.resolve(exc)
                             return
+                    else:
+                        self.link = link
+                        self.host = host
+                        if self.options.speculative_execution_policy is not None:
+                            self.plan_speculation()
+                        return
         self.advance()
 
     def __call__(self, response: Response | DriverException) -> None:
         """Take the answer to the attempt that this request itself is."""
-        if self.more is None:
+        if self.more is None and not self.done:
             kind = response.__class__
             if kind is VoidResult or kind is RawRows:
                 self.link = None
