@@ -16,6 +16,7 @@ cdef class RequestMaker:
     cdef public object session
     cdef Usual usual
     cdef object replaced
+    cdef Py_ssize_t renewed
     cdef FirstAttempt make_usual(self, object query, object parameters, object profile)
     cdef Usual look(self)
     cdef Plan _find_plan(self, object snapshot, object options, object page_size, bint timed)

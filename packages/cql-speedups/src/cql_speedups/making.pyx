@@ -1,6 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Executions of the usual requests; the twin of cql_driver.cluster.making."""
 
+cimport cython
 from libc.stdint cimport int64_t
 
 from cql_speedups.attempts cimport FirstAttempt, look_up as look_up_attempts
@@ -91,13 +92,16 @@ cdef class RequestMaker:
 
     def renew(self):
         """Look at the session's attributes anew."""
-        if self.usual is not None:
-            self.replaced.append(self.usual)
-            self.usual = None
+        with cython.critical_section(self):
+            self.renewed += 1
+            if self.usual is not None:
+                self.replaced.append(self.usual)
+                self.usual = None
 
     cdef Usual look(self):
         """Return what the session says now; None as long as it is not connected."""
         cdef Usual usual = Usual.__new__(Usual)
+        cdef Py_ssize_t renewed = self.renewed
         session = self.session
         usual.pools = session._pools
         if usual.pools is None:
@@ -110,7 +114,9 @@ cdef class RequestMaker:
         usual.clocked = type(usual.generator) is generator_class
         usual.next_timestamp = session.next_timestamp
         usual.page_size = session.default_fetch_size
-        self.usual = usual
+        with cython.critical_section(self):
+            if self.renewed == renewed:  # else an attribute has changed meanwhile
+                self.usual = usual
         return usual
 
     def make(
@@ -215,7 +221,8 @@ cdef class RequestMaker:
         ):
             return <Plan>latest[3]
         shape = make_shape(snapshot, options, page_size, timed)
-        plan = plan_of(shape, snapshot)
+        plan = <Plan?>shape.express if shape.express is not None else plan_of(shape, snapshot)
         if plan is not None:
+            shape.express = plan
             snapshot.express = (options, page_size, timed, plan)
         return plan

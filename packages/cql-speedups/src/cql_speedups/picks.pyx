@@ -9,6 +9,8 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint64_t
 
 from cql_speedups.plans cimport Course, Plan
 
+import os
+
 cdef extern from *:
     """
     static inline PyObject *method_function(PyObject *method) {
@@ -22,10 +24,15 @@ cdef extern from *:
     #else
     static __thread uint64_t dice;
     #endif
+    static uint64_t salt; /* of this process: forked workers must not all choose alike */
+    static void salt_dice(uint64_t number) {
+        salt = number;
+        dice = 0;
+    }
     /* Numbers of a thread's own, by xorshift. */
     static inline uint64_t throw_dice(void) {
         uint64_t x = dice;
-        if (!x) x = (uint64_t)(uintptr_t)&dice * 0x9e3779b97f4a7c15u | 1;
+        if (!x) x = ((uint64_t)(uintptr_t)&dice ^ salt) * 0x9e3779b97f4a7c15u | 1;
         x ^= x << 13; x ^= x >> 7; x ^= x << 17;
         return dice = x;
     }
@@ -33,6 +40,7 @@ cdef extern from *:
     object method_function(object method)
     object method_owner(object method)
     uint64_t throw_dice()
+    void salt_dice(uint64_t number)
 
 cdef object _undecided = object()
 cdef object pick_replica = None
@@ -46,6 +54,15 @@ cdef enum:
 cdef object undecided():
     """Return what stands for a choice that is left to the policy itself."""
     return _undecided
+
+
+def _salt_anew():
+    """Have this process choose otherwise than those that it was forked from, or beside."""
+    salt_dice(int.from_bytes(os.urandom(8), "little"))
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_salt_anew)
 
 
 cdef int look_up() except -1:
@@ -65,7 +82,7 @@ cdef object pick_host(object pick, Plan plan, bytes frame):
     cdef object host
     with cython.critical_section(plan):
         course = plan.course
-    if course is None or course.pick is not pick:
+    if course is None or course.pick is not pick or course.is_over():
         course = course_of(pick)
         with cython.critical_section(plan):
             plan.course = course

@@ -16,6 +16,7 @@ cdef class Course:
     cdef object policy
     cdef object metadata
     cdef object nearest
+    cdef bint is_over(self) except -1
 
 cdef class Plan:
     # What requests of one shape have alike; see `cql_driver.query.messages.Shape`.

@@ -24,6 +24,10 @@ cdef enum:
 cdef class Course:
     """What a `pick` leads to."""
 
+    cdef bint is_over(self) except -1:
+        """Say whether the policy serves another cluster by now, as in a forked child."""
+        return self.policy is not None and self.policy._metadata is not self.metadata
+
 
 cdef class Reading:
     """What pages of one description are read by."""

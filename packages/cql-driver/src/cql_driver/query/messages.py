@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import ClassVar
+    from typing import Any, ClassVar
 
     from cql_driver.query.snapshot import Snapshot
     from cql_protocol.dialect import Dialect
@@ -212,6 +212,7 @@ class Shape:
     __slots__ = (
         "consistency",
         "end",
+        "express",
         "join",
         "page_size",
         "serial_consistency",
@@ -236,6 +237,8 @@ class Shape:
         self.join = snapshot.join
         self.starts: list[bytes | None] = [None] * KINDS
         self.end = b""
+        self.express: Any = None
+        """What compiled code has computed of it, once."""
 
     def encode(self, message: ShapedExecute, dialect: Dialect) -> bytes:
         """Encode a message in the ordinary way, and keep how it begins and ends."""
