@@ -163,7 +163,18 @@ def _requests_of(session: Session) -> int:
 
 def test_preparing_again_costs_nothing(session: Session, table: str) -> None:
     text = f"SELECT v FROM {table} WHERE k = ?"
-    session.prepare(text)
+    statement = session.prepare(text)
+    # The node's news of the new table may be late; where it comes, a statement is prepared anew.
+    for _ in range(3):
+        before = statement.state.snapshot
+        sent = sizes_sent(session, text)
+        if statement.state.snapshot is before:
+            break
+    assert len(sent) == 1
+
+
+def sizes_sent(session: Session, text: str) -> list[int]:
+    """Prepare a text often and run it once, and return the sizes of what is sent for it."""
     link = session.get_pools()[0].single
     assert link is not None
     sent: list[int] = []
@@ -171,8 +182,7 @@ def test_preparing_again_costs_nothing(session: Session, table: str) -> None:
     try:
         for _ in range(100):
             session.prepare(text)
-        assert sent == []
         session.execute(SimpleStatement(text), (1,))
-        assert len(sent) == 1
+        return sent
     finally:
         link.bytes_sent = None
