@@ -77,7 +77,6 @@ cdef class AsyncRequests:
     cdef public object _loop
     cdef public object _listeners
     cdef public object _new_future
-    cdef public object _requests
     cdef list woken
     # The thread that has tasks go on right now: in it, the session's loop is the running one.
     cdef unsigned long stepping
