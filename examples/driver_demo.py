@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
+from typing import Any
 
+from cql_driver import DependencyException, scan
 from cql_driver.cluster import (
     EXEC_PROFILE_DEFAULT,
     Cluster,
@@ -127,6 +129,50 @@ def read_everything(session: Session, flights: list[Flight]) -> None:
         late = sum(delay > 60 for delay in found) / len(found)
         lines.append((origin, len(found), f"{sum(found) / len(found):.1f} min", f"{late:.1%}"))
     show.table(("from", "departures", "mean delay", "over 1 h late"), lines)
+
+
+def miles_of(rows: list[Any]) -> Counter[str]:
+    """Return the miles that each airline flew in one page: what the processes of a scan do."""
+    found: Counter[str] = Counter()
+    for row in rows:
+        found[row.carrier] += row.distance
+    return found
+
+
+def scans(session: Session, flights: list[Flight]) -> None:
+    """Scan the table by token ranges in two processes, each of which adds up what it reads."""
+    show.heading("Scan: the miles of each airline, read and added up by two processes")
+    wanted: Counter[str] = Counter()
+    for flight in flights:
+        wanted[flight.carrier] += flight.distance
+    begun = time.perf_counter()
+    columns = ["carrier", "distance"]
+    pages = scan(session, "departures", columns=columns, processes=2, function=miles_of)
+    found: Counter[str] = sum(pages, Counter())
+    show.rate("rows read", len(flights), begun)
+    show.check("miles of each airline", found, wanted)
+    names = read_carriers()
+    best = found.most_common(5)
+    show.table(("airline", "miles"), [(names[carrier], miles) for carrier, miles in best])
+
+
+def columnar(session: Session, flights: list[Flight]) -> None:
+    """Read two columns into numpy arrays, in which nulls are masked."""
+    show.heading("Columns: delays and distances as numpy arrays")
+    begun = time.perf_counter()
+    try:
+        result = session.execute("SELECT dep_delay, distance FROM departures").to_numpy()
+    except DependencyException as error:
+        print(f"  left out: {error}")
+        return
+    show.rate("rows read", len(flights), begun)
+    delays, miles = result["dep_delay"], result["distance"]
+    known = [flight.dep_delay for flight in flights if flight.dep_delay is not None]
+    show.check("delays", delays.count() if hasattr(delays, "mask") else len(delays), len(known))
+    show.check("minutes of delay", int(delays.sum()), sum(known))
+    show.check("miles", int(miles.sum()), sum(flight.distance for flight in flights))
+    lines = [("delay", "min", float(delays.mean())), ("distance", "miles", float(miles.mean()))]
+    show.table(("mean", "in", ""), lines)
 
 
 def board(session: Session, flights: list[Flight]) -> None:
@@ -357,6 +403,8 @@ def run(cluster: Cluster, keyspace: str, flights: list[Flight]) -> None:
         create_schema(session, keyspace)
         load(session, flights)
         read_everything(session, flights)
+        scans(session, flights)
+        columnar(session, flights)
         board(session, flights)
         months(session, flights)
         planes = batches(session, flights)
