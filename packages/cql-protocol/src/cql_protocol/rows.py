@@ -7,6 +7,7 @@ are functions of the module's own level, so that a compiled twin can stand in by
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from functools import cache
 from struct import Struct
 from struct import error as StructError
 
@@ -30,8 +31,14 @@ OFTEN = 256
 
 _unpack_size = Struct(">i").unpack_from
 
-make_reader: Callable[..., Any] | None = compiled("rows", "make_reader", None)
-"""Makes compiled readers of rows: `read(body, offset, count, make)` gives them, or None."""
+
+@cache
+def _reader_maker() -> Callable[..., Any] | None:
+    """Return what makes compiled readers of rows, loaded with the first of them.
+
+    Such a reader's `read(body, offset, count, make)` gives the rows, or None.
+    """
+    return compiled("rows", "make_reader", None)
 
 
 class RowDecoder:
@@ -56,6 +63,7 @@ class RowDecoder:
         self.names = None if names is None else tuple(names)
         self.options = options
         self.readers = tuple(column.reader(options) for column in self.columns)
+        make_reader = _reader_maker()
         self._compiled = None if make_reader is None else make_reader(self.columns, options)
         self._seen = 0
         # Once the shape was met often, what `make_rows_reader` makes for it.

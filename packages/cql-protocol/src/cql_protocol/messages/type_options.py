@@ -11,8 +11,6 @@ from cql_protocol.types import (
     MapType,
     ReversedType,
     SetType,
-    TupleType,
-    UserType,
 )
 from cql_protocol.types.base import MAX_DEPTH
 from cql_protocol.wire import pack_short, write_string
@@ -84,7 +82,7 @@ def _read(reader: Reader, depth: int) -> CqlType:
     if code == MAP:
         return MapType(_read(reader, depth), _read(reader, depth))
     if code == TUPLE:
-        return TupleType(*[_read(reader, depth) for _ in range(reader.count(2, "tuple"))])
+        return types.TupleType(*[_read(reader, depth) for _ in range(reader.count(2, "tuple"))])
     if code == UDT:
         return _read_user_type(reader, depth)
     if code == CUSTOM:
@@ -98,7 +96,7 @@ def _read_user_type(reader: Reader, depth: int) -> CqlType:
     keyspace, name = reader.string(), reader.string()
     count = reader.count(4, "fields")
     fields = [(reader.string(), _read(reader, depth)) for _ in range(count)]
-    return UserType(keyspace, name, fields)
+    return types.UserType(keyspace, name, fields)
 
 
 def write_type(cql_type: CqlType) -> bytes:
@@ -114,11 +112,11 @@ def write_type(cql_type: CqlType) -> bytes:
         return head + write_type(cql_type.element)
     if isinstance(cql_type, MapType):
         return head + write_type(cql_type.key) + write_type(cql_type.value)
-    if isinstance(cql_type, TupleType):
+    if isinstance(cql_type, types.TupleType):
         return b"".join(
             (head, pack_short(len(cql_type.elements)), *map(write_type, cql_type.elements))
         )
-    if isinstance(cql_type, UserType):
+    if isinstance(cql_type, types.UserType):
         parts = [head, write_string(cql_type.keyspace), write_string(cql_type.type_name)]
         parts.append(pack_short(len(cql_type.fields)))
         for name, field in cql_type.fields:

@@ -21,10 +21,7 @@ from cql_protocol.types.base import (
     unpack_unsigned,
 )
 from cql_protocol.types.packed import PACKED_SIZES, list_reader, map_reader
-from cql_protocol.types.vectors import VectorType
 from cql_protocol.types.wrappers import FrozenType, ReversedType
-from cql_protocol.values.ordered_map import OrderedMapSerializedKey
-from cql_protocol.values.sorted_set import SortedSet
 
 TYPE_CHECKING = False
 
@@ -283,6 +280,8 @@ class MapType(CqlType):
             made = {}
         if len(made) == len(pairs):
             return made
+        from cql_protocol.values.ordered_map import OrderedMapSerializedKey
+
         ordered: OrderedMapSerializedKey[Any, Any] = OrderedMapSerializedKey(self.key)
         ordered.update(pairs)
         return ordered
@@ -296,10 +295,14 @@ def _set_of(elements: list[Any]) -> Any:
     # Tried, not asked of the type: classes of the application may or may not have a hash.
     try:
         made = set(elements)
+        if len(made) == len(elements):
+            return made
+        # What differs to the server can be equal to Python: -0.0 and 0.0.
     except TypeError:
-        return SortedSet.of_distinct(elements)
-    # What differs to the server can be equal to Python: -0.0 and 0.0.
-    return made if len(made) == len(elements) else SortedSet.of_distinct(elements)
+        pass  # a class without a hash
+    from cql_protocol.values.sorted_set import SortedSet
+
+    return SortedSet.of_distinct(elements)
 
 
 def _join(cells: list[bytes | None], count: int | None = None) -> bytes:
@@ -374,10 +377,14 @@ def order_key(cql_type: CqlType) -> Key | None:
     """
     if isinstance(cql_type, (FrozenType, ReversedType)):
         return order_key(cql_type.inner)
-    if isinstance(cql_type, VectorType):
-        fixed = cql_type.element.fixed_size
-        return _parts_key(cql_type, 0, (lambda _, at: (fixed, at)) if fixed else unpack_unsigned)
     code = cql_type.code
+    if code == 0:
+        from cql_protocol.types.vectors import VectorType
+
+        if isinstance(cql_type, VectorType):
+            fixed = cql_type.element.fixed_size
+            sizes = (lambda _, at: (fixed, at)) if fixed else unpack_unsigned
+            return _parts_key(cql_type, 0, sizes)
     if code >= 0x20:
         # Only lists, sets and maps have a count.
         return _parts_key(cql_type, 4 if code < 0x30 else 0, _size_at)
