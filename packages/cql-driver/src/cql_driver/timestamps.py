@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from _thread import allocate_lock
+from _weakrefset import WeakSet
 from time import monotonic, time_ns
-from weakref import WeakSet
 
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.logs import get_logger

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
+from _weakrefset import WeakSet
 from collections.abc import Hashable
 from functools import cached_property
 from threading import RLock
@@ -57,7 +57,7 @@ class ClusterBase(ClusterSchema, ClusterHosts, Configuration):
         self._runtime: Runtime | None = None
         self._forked = False
         self.is_shutdown = False
-        self.sessions: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.sessions: WeakSet[Any] = WeakSet()
         self.metadata = Metadata()
         self.profile_manager = ProfileManager()
         self.profile_manager.listeners = self._host_listeners
@@ -129,7 +129,9 @@ class ClusterBase(ClusterSchema, ClusterHosts, Configuration):
             from cql_driver.metrics import Metrics
 
             if self.metrics is None:
-                self.metrics = Metrics(weakref.proxy(self))
+                from weakref import proxy
+
+                self.metrics = Metrics(proxy(self))
             observers.append(self.metrics)
         return ObserverGroup(self._with_watchers(observers))
 
@@ -338,7 +340,7 @@ def _attributes(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in slots if hasattr(value, name)}
 
 
-_live: weakref.WeakSet[ClusterBase] = weakref.WeakSet()
+_live: WeakSet[ClusterBase] = WeakSet()
 
 
 def _after_fork() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weakref import ref
+from _weakref import ref
 
 from cql_driver.cluster.values import MOST_SECONDS
 from cql_driver.core.settings import RequestOptions

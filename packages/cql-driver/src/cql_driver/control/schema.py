@@ -8,7 +8,7 @@ goes into `Metadata` in one swap; then listeners are told what is different.
 
 from __future__ import annotations
 
-import weakref
+from _weakref import ref
 from functools import partial
 
 from cql_driver.control.events import Debounced, Turns, run_in_background
@@ -277,7 +277,7 @@ class SchemaKeeper:
                 elif old is not None:
                     keyspace = keyspace.with_contents(old._contents)
                 if keyspace._load is None:
-                    keyspace._load = partial(_load, weakref.ref(self), keyspace.name)
+                    keyspace._load = partial(_load, ref(self), keyspace.name)
                 found[keyspace.name] = keyspace
         return found
 
@@ -435,7 +435,7 @@ def _keyspace(row: Row, virtual: bool) -> KeyspaceMetadata:
     )
 
 
-def _load(reference: weakref.ref[SchemaKeeper], name: str) -> KeyspaceContents | None:
+def _load(reference: ref[SchemaKeeper], name: str) -> KeyspaceContents | None:
     """Return what is in a keyspace, fetching it if need be and if we may; any thread."""
     keeper = reference()
     if keeper is None:

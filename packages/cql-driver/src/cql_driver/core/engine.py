@@ -7,16 +7,14 @@ the runtime may touch it, nobody else.
 
 from __future__ import annotations
 
-import weakref
 from _thread import allocate_lock
+from _weakref import ref
 
 from cql_driver.control import ControlConnection, HostRegistry
 from cql_driver.core.connector import Connector
-from cql_driver.core.execution import Execution
 from cql_driver.core.health import Health
 from cql_driver.core.observers import ObserverGroup
 from cql_driver.core.procedures import gather, sleep, spawn, within
-from cql_driver.core.recovery import Attempt
 from cql_driver.core.sessions import SessionPools
 from cql_driver.core.settings import NEVER, TICK, Pulse
 from cql_driver.errors import SessionShutdown
@@ -35,10 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
+    from cql_driver.core.execution import Execution
     from cql_driver.core.link import Link
     from cql_driver.core.observers import Observer
     from cql_driver.core.pending import Pending
     from cql_driver.core.prepare import Preparer
+    from cql_driver.core.recovery import Attempt
     from cql_driver.core.runtime import Runtime, Timer
     from cql_driver.core.settings import Settings
     from cql_driver.pools.host import Host
@@ -219,7 +219,7 @@ class Engine(Pulse):
         """Have deadlines looked after, from the first request on until none is left."""
         self.sweeping = True
         self.tick = int(self.runtime.now() / TICK)
-        self._sweep_timer = self.runtime.call_later(TICK, _sweep, weakref.ref(self))
+        self._sweep_timer = self.runtime.call_later(TICK, _sweep, ref(self))
 
     def sweep(self) -> None:
         """Expire what ran out of time, and see whether the hosts are well."""
@@ -228,7 +228,7 @@ class Engine(Pulse):
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()  # Ctrl-C has interrupted this, and it is called again
         # Before anything of a user's is called, which may raise.
-        self._sweep_timer = self.runtime.call_later(TICK, _sweep, weakref.ref(self))
+        self._sweep_timer = self.runtime.call_later(TICK, _sweep, ref(self))
         found = any(session.waiting for session in self.sessions)
         for receiver in self._with_deadlines(stall > _STALL):
             found = True
@@ -250,6 +250,9 @@ class Engine(Pulse):
 
     def _with_deadlines(self, stalled: bool) -> Iterator[Execution | Attempt]:
         """Give all that is in flight or parked, and of what waits that whose time is over."""
+        from cql_driver.core.execution import Execution
+        from cql_driver.core.recovery import Attempt
+
         for link in self._request_links():
             if link.in_flight:
                 # Most places of the table are free, and quickly passed over.
@@ -279,7 +282,7 @@ class Engine(Pulse):
     def _schedule_heartbeat(self) -> None:
         interval = self.settings.idle_heartbeat_interval
         if interval and self.closed is None:
-            self._heartbeat_timer = self.runtime.call_later(interval, _beat, weakref.ref(self))
+            self._heartbeat_timer = self.runtime.call_later(interval, _beat, ref(self))
 
     def beat(self) -> None:
         """Ask each connection that was silent whether it still lives."""
@@ -482,13 +485,13 @@ class Engine(Pulse):
         await self.control.schema.follow(change)
 
 
-def _sweep(engine: weakref.ref[Engine]) -> None:
+def _sweep(engine: ref[Engine]) -> None:
     found = engine()
     if found is not None and found.closed is None:
         found.sweep()
 
 
-def _beat(engine: weakref.ref[Engine]) -> None:
+def _beat(engine: ref[Engine]) -> None:
     found = engine()
     if found is not None and found.closed is None:
         found.beat()

@@ -13,9 +13,6 @@ A sick host is connected to, and asked when no other is left. Times are in ticks
 
 from __future__ import annotations
 
-import weakref
-
-from cql_driver.core.execution import Execution
 from cql_driver.core.settings import TICK, ticks
 from cql_driver.logs import get_logger
 from cql_driver.policies import HostDistance, may_repeat
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cql_driver.core.engine import Engine
+    from cql_driver.core.execution import Execution
     from cql_driver.core.link import Link
     from cql_driver.core.recovery import Attempt
     from cql_driver.core.runtime import Timer
@@ -235,6 +233,8 @@ class Health:
 
     def _ages(self, link: Link) -> list[int]:
         """Return for how long the requests on a connection have been in flight."""
+        from cql_driver.core.execution import Execution
+
         tick = self._engine.tick
         waiting: list[Any] = link.streams.waiting
         return [
@@ -308,7 +308,9 @@ class Health:
         if reason == "silent":
             self._silent += self._engine.links_to(host)
             for link in self._engine.links_to(host):
-                _on_next_bytes(link, weakref.WeakMethod(self.link_opened), host)
+                from weakref import WeakMethod
+
+                _on_next_bytes(link, WeakMethod(self.link_opened), host)
         else:
             if record.delays is None or engine.tick - record.cured > _RELAPSE:
                 record.delays = iter(self.policy.new_trials())
@@ -345,7 +347,9 @@ class Health:
     def _schedule(self, record: _Record) -> None:
         delay = next(record.delays, None) if record.delays is not None else None
         if delay is not None:
-            begin = weakref.WeakMethod(self._begin_trial)
+            from weakref import WeakMethod
+
+            begin = WeakMethod(self._begin_trial)
             record.timer = self._engine.runtime.call_later(delay, _call, begin, record)
 
     def _begin_trial(self, record: _Record) -> None:
@@ -397,6 +401,8 @@ def _is_first(execution: Any) -> bool:
 
 def _overtake(link: Link) -> None:
     """Ask other hosts what only silent ones were asked, where that does no harm."""
+    from cql_driver.core.execution import Execution
+
     for receiver in list(link.streams.waiting):
         execution = getattr(receiver, "execution", receiver)
         if isinstance(execution, Execution) and may_repeat(execution.statement):

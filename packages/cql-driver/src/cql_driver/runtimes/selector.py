@@ -7,8 +7,9 @@ import os
 import select
 import sys
 import threading
-import weakref
 from _thread import allocate_lock
+from _weakref import ref
+from _weakrefset import WeakSet
 from time import monotonic
 
 from cql_driver.core.pending import Waitable, release
@@ -37,7 +38,7 @@ logger = log = get_logger("cql_driver.runtime")
 _STOP_PATIENCE = 5.0
 """Seconds that `stop` waits for a leader that is held up by a callback."""
 
-_runtimes: weakref.WeakSet[SelectorRuntime] = weakref.WeakSet()
+_runtimes: WeakSet[SelectorRuntime] = WeakSet()
 
 
 class SelectorRuntime(LedRuntime, SocketRuntime):
@@ -75,7 +76,7 @@ class SelectorRuntime(LedRuntime, SocketRuntime):
             if self._with_thread:
                 self._thread = threading.Thread(
                     target=attend,
-                    args=(shared, weakref.ref(self)),
+                    args=(shared, ref(self)),
                     name="cql-driver-loop",
                     daemon=True,
                 )

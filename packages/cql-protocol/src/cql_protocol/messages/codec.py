@@ -9,7 +9,6 @@ from __future__ import annotations
 from cql_protocol.errors import DriverException, LocalProtocolError, RemoteProtocolError
 from cql_protocol.messages import opcodes
 from cql_protocol.messages.base import Extras, Message, Request, Response
-from cql_protocol.messages.error_codec import decode_error, encode_error
 from cql_protocol.messages.opcodes import FLAG_CUSTOM_PAYLOAD, FLAG_TRACING, FLAG_WARNING
 from cql_protocol.messages.requests import (
     AuthResponse,
@@ -46,10 +45,17 @@ _REQUESTS: dict[int, Callable[[Reader, Dialect], Request]] = {
     for cls in (AuthResponse, Batch, Execute, Options, Prepare, Query, Register, Startup)
 }
 
+
+def _decode_error(reader: Reader, dialect: Dialect) -> DriverException:
+    from cql_protocol.messages.error_codec import decode_error  # with the first error
+
+    return decode_error(reader, dialect)
+
+
 _RESPONSES: dict[int, Callable[[Reader, Dialect], Response | DriverException]] = {
     opcodes.RESULT: decode_result,
     opcodes.EVENT: decode_event,
-    opcodes.ERROR: decode_error,
+    opcodes.ERROR: _decode_error,
     **{cls.opcode: cls.decode for cls in (AuthChallenge, AuthSuccess, Authenticate)},
     **{cls.opcode: cls.decode for cls in (Ready, Supported)},
 }
@@ -110,6 +116,8 @@ def encode_response(
     if isinstance(message, Response):
         opcode, body = message.opcode, message.encode(dialect)
     else:
+        from cql_protocol.messages.error_codec import encode_error
+
         opcode, body = opcodes.ERROR, encode_error(message, dialect)
     return opcode, flags, b"".join((*parts, body)) if parts else body
 
