@@ -9,14 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from sys import intern
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 ALL = 336_776
 
@@ -42,17 +43,23 @@ class Flight(NamedTuple):
 def read_flights(limit: int | None = None) -> Iterator[Flight]:
     """Yield flights, at most `limit` of them.
 
-    They are spread over the whole year: of N rows wanted, every (336,776 / N)-th is taken.
+    They are spread evenly over the whole year, for each month to have some.
     Exits with advice when the package is not installed.
     """
-    step = 1 if limit is None else max(1, ALL // limit)
     archive = _data_folder() / "flights.csv.zip"
     with zipfile.ZipFile(archive) as files, files.open("flights.csv") as raw:
         lines = csv.reader(io.TextIOWrapper(raw, "ascii"))
         header = next(lines)
         cells = [(header.index(column), _READERS[column]) for column in Flight._fields]
-        for line in islice(lines, 0, None if limit is None else limit * step, step):
+        for line in lines if limit is None else spread(lines, ALL, limit):
             yield Flight._make([read(line[index]) for index, read in cells])
+
+
+def spread(lines: Iterable[T], count: int, wanted: int) -> Iterator[T]:
+    """Yield as many of `count` lines as are wanted, at even distances, or all."""
+    for number, line in enumerate(lines):
+        if number * wanted % count < wanted:
+            yield line
 
 
 def read_carriers() -> dict[str, str]:
