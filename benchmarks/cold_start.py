@@ -40,7 +40,10 @@ UNWANTED = (
     "inspect",
     "logging.config",
     "numpy",
+    "re",
+    "socket",
     "ssl",
+    "uuid",
 )
 
 
