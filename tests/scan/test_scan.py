@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from cql_driver.cluster import Session
 from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.query import dict_factory, tuple_factory
 from cql_driver.scans import ScanPartition, plan, scan
+from cql_driver.scans.connecting import Connector
 from cql_protocol.errors import InvalidRequest
 from tests.aio.live import LiveNodes
 from tests.scan.conftest import ROWS
@@ -191,6 +193,24 @@ def test_a_partition_can_be_pickled_and_read_by_itself(session: Session) -> None
     assert sorted(k for copy in copies for k, _ in copy.tuples()) == ALL  # on its own connection
     addresses = {str(host.address) for host in session.cluster.metadata.all_hosts()}
     assert all(set(partition.replicas) <= addresses for partition in copies)
+
+
+def test_threads_of_a_process_share_its_session(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Session] = []
+    open_one = Connector.open
+
+    def counted(connector: Connector) -> Session:
+        opened.append(open_one(connector))
+        return opened[-1]
+
+    monkeypatch.setattr(Connector, "open", counted)
+    copies = [pickle.loads(pickle.dumps(partition)) for partition in plan(session, "t")]
+    with ThreadPoolExecutor(8) as pool:
+        rows = sum(pool.map(lambda copy: len(copy.rows()), copies))
+    assert rows == ROWS
+    assert len(opened) == 1
 
 
 def test_pages_of_a_partition(session: Session) -> None:

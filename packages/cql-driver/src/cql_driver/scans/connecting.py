@@ -9,6 +9,7 @@ import atexit
 import io
 import os
 import pickle
+import threading
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -269,6 +270,17 @@ def _points(cluster: Any, policy: Any) -> list[Any]:
 
 
 _sessions: dict[Any, Session] = {}
+_lock = threading.Lock()
+
+
+def _forked() -> None:
+    """Have another lock in a forked child, in which nobody would give this one back."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def session_of(connector: Connector) -> Session:
@@ -281,13 +293,14 @@ def session_of(connector: Connector) -> Session:
     if own is not None:
         return own
     key = os.getpid(), connector.data
-    session = _sessions.get(key)
-    if session is None or session.is_shutdown:
-        session = connector.open()
-        if not _sessions:
-            atexit.register(close_sessions)
-        _sessions[key] = session
-    return session
+    with _lock:  # the threads of a worker begin all at once
+        session = _sessions.get(key)
+        if session is None or session.is_shutdown:
+            session = connector.open()
+            if not _sessions:
+                atexit.register(close_sessions)
+            _sessions[key] = session
+        return session
 
 
 def close_sessions() -> None:
