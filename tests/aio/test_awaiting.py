@@ -217,6 +217,12 @@ async def test_tasks_that_begin_at_once(connect: Connect) -> None:
         loop = asyncio.get_running_loop()
         loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
         try:
+            other = asyncio.sleep(0)
+            try:
+                await loop.create_task(other)
+            except TypeError as error:
+                other.close()
+                pytest.skip(f"this loop and this Python differ about eager tasks: {error}")
             found = await asyncio.gather(*(session.execute(select, (key,)) for key in range(3)))
         finally:
             loop.set_task_factory(None)
