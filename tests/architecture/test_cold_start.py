@@ -22,7 +22,7 @@ SOURCES = [str(ROOT / "packages" / name / "src") for name in IMPORT_NAMES]
 IO_MODULES = {"asyncio", "logging", "selectors", "socket", "ssl", "threading"}
 SLOW_MODULES = {"concurrent.futures", "dataclasses", "importlib.metadata", "inspect", "numpy"}
 SLOW_MODULES |= {"asyncio", "contextlib", "logging", "logging.config", "ssl", "typing"}
-LATER = {"datetime", "decimal", "ipaddress", "re", "selectors", "socket", "uuid", "warnings"}
+LATER = {"datetime", "decimal", "ipaddress", "re", "selectors", "socket", "uuid"}
 """What requests may need, and neither an import nor a connection does."""
 
 NEVER_LOADED = {
