@@ -9,11 +9,16 @@ import pytest
 
 from cql_driver.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile
 from cql_driver.concurrent import execute_concurrent_with_args
-from cql_driver.policies import DCAwareRoundRobinPolicy, RoundRobinPolicy, TokenAwarePolicy
-from cql_protocol.errors import OperationTimedOut
+from cql_driver.policies import (
+    DCAwareRoundRobinPolicy,
+    RetryPolicy,
+    RoundRobinPolicy,
+    TokenAwarePolicy,
+)
+from cql_protocol.errors import OperationTimedOut, ServerError
 from cql_protocol.messages import VoidResult
 from cql_protocol.types import INT
-from tests.simulation import Drop, Rule, Simulation
+from tests.simulation import Drop, Fail, Rule, Simulation
 
 READ = "SELECT v FROM t WHERE k = 1"
 
@@ -171,3 +176,29 @@ def test_forked_workers_do_not_all_choose_alike() -> None:
     one, other = choices_of_a_child(), choices_of_a_child()
     assert len(one.split()) == len(other.split()) == 60
     assert one != other
+
+
+# --- Ctrl-C in the thread that leads, while it works for others -------------------------------
+
+
+def test_a_request_whose_answer_is_interrupted_is_not_lost() -> None:
+    interrupts: list[BaseException] = []
+
+    class Interrupted(RetryPolicy):
+        def on_request_error(self, *args: Any, **kwargs: Any) -> Any:
+            if interrupts:
+                raise interrupts.pop()
+            return self.RETHROW, None
+
+    with Simulation(8, nodes=1) as sim:
+        profile = ExecutionProfile(RoundRobinPolicy(), Interrupted())
+        session = sim.connect("ks", execution_profiles={EXEC_PROFILE_DEFAULT: profile})
+        sim[1].rules.append(Rule(Fail(ServerError("s")), text="SELECT"))
+        for _ in range(3):
+            future = session.execute_async(READ)
+            interrupts.append(KeyboardInterrupt())
+            with pytest.raises(KeyboardInterrupt):
+                sim.run(1.0)
+            with pytest.raises(ServerError):
+                future.result()
+        assert session.pools.engine.runtime.unattended == 0

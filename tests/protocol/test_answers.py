@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -82,6 +83,31 @@ def test_an_interrupt_at_the_end_of_a_connection(ends: Ends) -> None:
     with pytest.raises(Cancelled):
         client.close()
     assert isinstance(answers[0], ConnectionClosed)
+
+
+@pytest.mark.parametrize("ending", [False, True])
+@pytest.mark.parametrize("interrupted", [0, 1, 2])
+def test_an_answer_that_was_interrupted_is_given_once_more(
+    ends: Ends, interrupted: int, ending: bool
+) -> None:
+    client, server = ends
+    told: list[tuple[int, type]] = []
+    interrupts = [Cancelled()]
+
+    def receive(number: int, answer: object) -> None:
+        if number == interrupted and interrupts:
+            raise interrupts.pop()
+        told.append((number, type(answer)))
+
+    data = b""
+    for number in range(3):
+        client.send(Query("one"), partial(receive, number))
+        data += server.frame(client.last_stream, VoidResult())
+    happens = client.close if ending else partial(client.receive_data, data)
+    with pytest.raises(Cancelled):
+        happens()
+    assert told == [(number, ConnectionClosed if ending else VoidResult) for number in range(3)]
+    assert len(client.streams) == 0
 
 
 def test_only_an_answer_to_startup_makes_a_connection_ready() -> None:

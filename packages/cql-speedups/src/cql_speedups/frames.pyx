@@ -183,7 +183,7 @@ cdef int give_one(
         else:
             receiver(response)
     except BaseException as exc:
-        connection._failed(stream, exc)
+        connection._failed(stream, exc, receiver, response)
     return 0
 
 

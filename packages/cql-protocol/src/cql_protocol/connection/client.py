@@ -242,14 +242,14 @@ class ClientConnection(Connection):
         if self.state is State.CLOSED:
             return
         self.state = State.CLOSED
-        for receiver in self.streams.drain():
-            told = error
-            if not isinstance(error, DriverException) or type(error) is RemoteProtocolError:
-                # What broke the stream says nothing of their requests.
-                why = "it was closed" if error is None else error
-                told = ConnectionClosed(f"the connection ended before the answer: {why}")
-                told.__cause__ = error
-            self._tell(receiver, -1, told)
+        left = self.streams.drain()[::-1]
+        while left:
+            try:
+                while left:
+                    self._tell(left[-1], -1, _told_of_the_end(error))
+                    del left[-1]
+            except BaseException as exc:  # noqa: BLE001 - Ctrl-C between two of them
+                self._interrupt = self._interrupt or exc
         self._raise_interrupt()
 
     def _receive_frames(self, data: bytes) -> None:
@@ -375,19 +375,42 @@ class ClientConnection(Connection):
         try:
             receiver(response)
         except BaseException as exc:  # noqa: BLE001 - see `_failed`
-            self._failed(stream, exc)
+            self._failed(stream, exc, receiver, response)
 
-    def _failed(self, stream: int, error: BaseException) -> None:
-        """Make an event of what a receiver raised; an interrupt is raised when all are told."""
+    def _failed(
+        self, stream: int, error: BaseException, receiver: Receiver, response: object
+    ) -> None:
+        """Make an event of what a receiver raised; an interrupt is raised when all are told.
+
+        Ctrl-C has hit the thread that reads, and the answer may be somebody else's, who would
+        wait for ever: it is given once more.
+        """
         if isinstance(error, Exception):
             self._events.append(ReceiverFailed(stream, error))
-        else:
-            self._interrupt = self._interrupt or error
+            return
+        self._interrupt = self._interrupt or error
+        try:
+            receiver(response)
+        except Exception as exc:  # noqa: BLE001 - as above
+            self._events.append(ReceiverFailed(stream, exc))
+        except BaseException:  # noqa: BLE001 - the first one is raised
+            pass
 
     def _raise_interrupt(self) -> None:
         interrupt, self._interrupt = self._interrupt, None
         if interrupt is not None:
             raise interrupt
+
+
+def _told_of_the_end(error: BaseException | None) -> BaseException:
+    """Return what a request is told when its connection ends."""
+    if isinstance(error, DriverException) and type(error) is not RemoteProtocolError:
+        return error
+    # What broke the stream says nothing of their requests.
+    why = "it was closed" if error is None else error
+    told = ConnectionClosed(f"the connection ended before the answer: {why}")
+    told.__cause__ = error
+    return told
 
 
 def _refuses_version(message: str) -> bool:

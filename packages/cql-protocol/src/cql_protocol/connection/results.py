@@ -40,8 +40,6 @@ def receive_results(connection: ClientConnection, data: bytes, at: int) -> int:
             break  # also when a receiver has closed the connection
         if receiver is None or receiver is ORPHAN:
             break
-        waiting[stream] = None
-        free.append(stream)
         if length == 4 and kind == VOID:
             response: Any = DONE
         else:
@@ -51,9 +49,12 @@ def receive_results(connection: ClientConnection, data: bytes, at: int) -> int:
                 response = exc
         at = end
         try:
+            # Nothing is called before, with whose return Ctrl-C could come and lose the receiver.
+            waiting[stream] = None
+            free.append(stream)
             receiver(response)
         except BaseException as exc:  # noqa: BLE001 - it must not harm the others
-            connection._failed(stream, exc)
+            connection._failed(stream, exc, receiver, response)
     return at
 
 
