@@ -80,7 +80,7 @@ def test_a_wheel_carries_the_package_and_nothing_else(
     package = IMPORT_NAMES[distribution]
     inside = {name for name in _names(workshop.wheel(distribution)) if ".dist-info/" not in name}
     compiled = {name for name in inside if name.endswith((".so", ".pyd"))}
-    wanted = {name for name in _sources(distribution) if not name.endswith((".pyx", ".pxd"))}
+    wanted = {name for name in _sources(distribution) if not name.endswith((".pyx", ".pxd", ".h"))}
     assert inside - compiled == wanted | {f"{package}/_version.py"}
     assert f"{package}/py.typed" in inside
     kernels = {name for name in _sources(distribution) if name.endswith(".pyx")}
