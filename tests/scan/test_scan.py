@@ -190,7 +190,8 @@ def test_a_partition_can_be_pickled_and_read_by_itself(session: Session) -> None
     assert [str(copy) for copy in copies] == [str(partition) for partition in partitions]
     found = [row.k for copy in copies for row in copy.rows(session)]
     assert sorted(found) == ALL
-    assert sorted(k for copy in copies for k, _ in copy.tuples()) == ALL  # on its own connection
+    found = [k for copy in copies for k, _ in copy.rows(row_factory=tuple_factory)]
+    assert sorted(found) == ALL  # on its own connection
     addresses = {str(host.address) for host in session.cluster.metadata.all_hosts()}
     assert all(set(partition.replicas) <= addresses for partition in copies)
 

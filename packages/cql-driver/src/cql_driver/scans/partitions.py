@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT
-from cql_driver.query import tuple_factory
 from cql_driver.scans.splitting import key_of_token
 
 if TYPE_CHECKING:
@@ -175,7 +174,3 @@ class ScanPartition:
         if session is None:
             session = session_of(self.query.connector)
         return collected(session, self.query, self, collector)
-
-    def tuples(self, session: Any = None) -> list[Any]:
-        """Return all rows as a list of tuples, which are the cheapest."""
-        return self.rows(session, tuple_factory)
