@@ -76,25 +76,15 @@ def map_reader(code: str, read_key: Reader, general: Reader) -> Reader:
     value_and_size = Struct(f">i{code}i").unpack_from
     last_value, one, stride = number.unpack_from, PACKED_SIZES[code], number.size
     keys: dict[bytes, Any] = {}
-    # By the size of a cell: what reads one like the last that came, and how many were made.
+    # By the size of a cell: what reads one like the last that came.
     alike: dict[int, Callable[[bytes], Any]] = {}
-    tries: dict[int, int] = {}
+    learn = _learner(code, alike)
 
     def new_key(data: bytes) -> Any:
         key = read_key(data)
         if len(keys) < _KEPT_KEYS:
             keys[data] = key
         return key
-
-    def learn(cell: bytes, made: dict[Any, Any]) -> None:
-        size = len(cell)
-        tried = tries.get(size)
-        if tried is None:  # the first of this size, and perhaps the only one
-            if len(tries) < _MOST_SIZES and len(made) <= _MOST_ENTRIES:
-                tries[size] = 0
-        elif tried < _TRIES:
-            tries[size] = tried + 1
-            alike[size] = _reader_alike(cell, code, made)
 
     def read(cell: bytes) -> Any:
         found = alike.get(len(cell))
@@ -131,6 +121,25 @@ def map_reader(code: str, read_key: Reader, general: Reader) -> Reader:
         return made
 
     return read
+
+
+def _learner(
+    code: str, alike: dict[int, Callable[[bytes], Any]]
+) -> Callable[[bytes, dict[Any, Any]], None]:
+    """Return what puts a function for maps like one that came into `alike`."""
+    tries: dict[int, int] = {}  # how many were made, by the size of a cell
+
+    def learn(cell: bytes, made: dict[Any, Any]) -> None:
+        size = len(cell)
+        tried = tries.get(size)
+        if tried is None:  # the first of this size, and perhaps the only one
+            if len(tries) < _MOST_SIZES and len(made) <= _MOST_ENTRIES:
+                tries[size] = 0
+        elif tried < _TRIES:
+            tries[size] = tried + 1
+            alike[size] = _reader_alike(cell, code, made)
+
+    return learn
 
 
 def _reader_alike(cell: bytes, code: str, made: dict[Any, Any]) -> Callable[[bytes], Any]:
