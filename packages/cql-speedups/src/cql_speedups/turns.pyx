@@ -19,7 +19,7 @@ from cql_speedups.attempts cimport FirstAttempt
 from cql_speedups.sockets cimport SocketStream
 
 import os
-from _thread import allocate_lock
+from _thread import allocate_lock, get_ident
 from collections import deque
 from time import monotonic
 
@@ -43,6 +43,9 @@ cdef enum:
     MOST_EVENTS = 256
 
 cdef double LONGEST = 86400.0  # seconds of a sleep
+
+# In a process that gevent or eventlet has patched, green threads have numbers of their own.
+cdef bint is_green = type(get_ident) is not type(len)
 
 
 cdef class Shared:
@@ -138,7 +141,7 @@ cdef class Turns:
 
     cdef int drive(self, object function, object waitable, FirstAttempt request) except -1:
         """Do as `perform`; a request may be given twice, and is started where `function` is None."""
-        cdef unsigned long ident = PyThread_get_thread_ident()
+        cdef unsigned long ident = get_ident() if is_green else PyThread_get_thread_ident()
         if not swap_flag(&self._free.there, 0):
             if function is None:
                 function = (<object>request).start
