@@ -174,7 +174,7 @@ cdef int give_one(
     """Give the result to its receiver; `whole` is its body where that is an object already."""
     cdef object response
     try:
-        response = read_result(receiver, body, size, connection.dialect, whole)
+        response = read_result(receiver, body, size, connection, whole)
     except DriverException as exc:
         response = exc
     try:
@@ -188,7 +188,7 @@ cdef int give_one(
 
 
 cdef object read_result(
-    object receiver, const char *body, Py_ssize_t size, object dialect, bytes whole
+    object receiver, const char *body, Py_ssize_t size, object connection, bytes whole
 ):
     """Return the result; the rows of one whose columns were met before are not looked at."""
     if size == 4 and get32(body) == VOID:
@@ -206,7 +206,7 @@ cdef object read_result(
                 return rows_of(description, body, size, count, whole)
     if whole is None:
         whole = PyBytes_FromStringAndSize(body, size)
-    cdef object result = decode_result(whole, dialect)
+    cdef object result = decode_result(whole, connection.dialect)
     if isinstance(receiver, Receiver) and type(result) is rows_class:
         learn(<Receiver>receiver, result)
     return result
