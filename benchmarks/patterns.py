@@ -11,6 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -41,21 +42,22 @@ Pattern = Callable[[Work, int, int], list[float]]
 
 def sync(work: Work, requests: int, concurrency: int) -> list[float]:
     """Execute one request after the other."""
-    execute, prepared, values, check = (
-        work.session.execute,
-        work.prepared,
-        work.values,
-        work.check,
-    )
+    execute, prepared, check = work.session.execute, work.prepared, work.check
     latencies = []
-    for number in range(requests):
+    for number, values in enumerate(_made(work.values, requests)):
         if number % SAMPLE:
-            check(execute(prepared, values(number)))
+            check(execute(prepared, values))
         else:
             begin = perf_counter()
-            check(execute(prepared, values(number)))
+            check(execute(prepared, values))
             latencies.append(perf_counter() - begin)
     return latencies
+
+
+@cache
+def _made(values: Callable[[int], tuple[Any, ...]], requests: int) -> list[tuple[Any, ...]]:
+    """Return the values of all requests: to make them is no work of a driver."""
+    return [values(number) for number in range(requests)]
 
 
 class _CallbackPipeline:
