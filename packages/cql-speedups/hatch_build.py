@@ -82,6 +82,8 @@ def _extensions(stripped: bool = False) -> list[Extension]:
 
     # Python's own flags carry -g, which makes the library four times as large.
     flags = [] if sys.platform == "win32" else ["-O3", "-g0"]
+    if sys.platform == "linux":
+        flags.append("-fno-plt")  # what is called from Python is so at once
     links = ["-Wl,-s"] if stripped and sys.platform == "linux" else []
     libev = find_libev()
     return [

@@ -14,6 +14,7 @@ import json
 import re
 from functools import cache
 from pathlib import Path
+from types import WrapperDescriptorType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -159,6 +160,8 @@ def _parameters(full: str, function: Any, listed: str) -> Iterator[str]:
     if not callable(function):
         yield full
         return
+    if isinstance(function, WrapperDescriptorType):
+        return  # `__iter__` and the like of a compiled class: Python says what they take
     here = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
     takes_any = {p.kind for p in here if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     wanted = [text for text in listed.split(", ") if text not in ("self", "cls")]

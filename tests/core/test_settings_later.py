@@ -9,6 +9,7 @@ import pytest
 
 from cql_driver.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile
 from cql_driver.policies import RoundRobinPolicy
+from cql_driver.protocol import ProtocolHandler
 from cql_driver.query import dict_factory, named_tuple_factory, tuple_factory
 from tests.simulation import Simulation
 
@@ -106,3 +107,40 @@ def test_each_request_is_sent_as_settings_are_then(seed: int) -> None:
             world.change()
             for _ in range(world.random.randrange(1, 4)):
                 world.ask()
+
+
+def test_who_listens_for_requests_may_come_and_go() -> None:
+    with Simulation(1, nodes=1) as sim:
+        session = sim.connect("ks")
+        insert = session.prepare("INSERT INTO t (k, v) VALUES (?, ?)")
+        heard: list[Any] = []
+        for times in range(1, 3):
+            session.execute(insert, (1, "a"))
+            session.add_request_init_listener(heard.append)
+            session.execute(insert, (1, "b"))
+            session.execute(insert, (1, "c"))
+            session.remove_request_init_listener(heard.append)
+            session.execute(insert, (1, "d"))
+            assert len(heard) == 2 * times
+
+
+class Counting(ProtocolHandler):
+    """Gives the number of rows in place of the rows."""
+
+    @classmethod
+    def decode_page(cls, page_decoder: Any, execution: Any) -> Any:
+        return [len(super().decode_page(page_decoder, execution))]
+
+
+def test_a_handler_may_come_and_go() -> None:
+    with Simulation(1, nodes=1) as sim:
+        sim.cluster.t.add(k=1, v="a")
+        session = sim.connect("ks")
+        select = session.prepare("SELECT k, v FROM t WHERE k = ?")
+        for _ in range(2):
+            for _ in range(3):
+                assert session.execute(select, (1,)).one() == (1, "a")
+            session.client_protocol_handler = Counting
+            for _ in range(3):
+                assert session.execute(select, (1,)).one() == 1
+            session.client_protocol_handler = None

@@ -70,5 +70,34 @@ def test_a_fork_by_a_callback() -> None:
     assert run_program(_FORK_IN_A_CALLBACK, thread=False) == "done\n"
 
 
+_TIMERS_AFTER_A_FORK = """
+def wait():
+    done = Pending()
+    runtime.perform(lambda: runtime.call_later(0.05, done.set_result, None), done)
+
+wait()
+begun = Pending()
+runtime.perform(lambda: begun.set_result(runtime.call_later(0.1, print, "late")), begun)
+pid = os.fork()
+if not pid:
+    try:
+        wait()
+    except ForkedError:
+        del runtime, stream
+        os._exit(0)
+    os._exit(1)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+for _ in range(4):
+    wait()
+print("done", flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+@pytest.mark.parametrize("thread", [True, False], ids=["thread", "no-thread"])
+def test_a_child_leaves_the_timers_of_its_parent(thread: bool) -> None:
+    assert run_program(_TIMERS_AFTER_A_FORK, thread=thread) == "late\ndone\n"
+
+
 def test_ssl_is_not_loaded_without_need() -> None:
     assert run_program("print('ssl' in sys.modules, 'asyncio' in sys.modules)") == "False False\n"

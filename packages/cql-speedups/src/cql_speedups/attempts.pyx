@@ -34,6 +34,7 @@ cdef Member m_closed, m_engine, m_keyspace, m_pools, m_waiting
 cdef Member m_sweeping, m_tick
 cdef Member m_pick, m_speculative_execution_policy
 cdef Member m_single
+cdef Member m_key
 
 
 cdef int look_up() except -1:
@@ -43,6 +44,7 @@ cdef int look_up() except -1:
     from cql_driver.core.engine import Engine
     from cql_driver.core.sessions import SessionPools
     from cql_driver.core.settings import RequestOptions
+    from cql_driver.pools.host import Host
     from cql_driver.pools.pool import HostPool
     from cql_driver.query import BoundStatement
     from cql_driver.query.messages import ShapedExecute
@@ -59,6 +61,7 @@ cdef int look_up() except -1:
         RequestOptions, "speculative_execution_policy", &m_speculative_execution_policy
     )
     find_member(HostPool, "single", &m_single)
+    find_member(Host, "key", &m_key)
     bound_class, message_class = BoundStatement, ShapedExecute
     looked = True
     return 0
@@ -186,7 +189,7 @@ cdef class FirstAttempt(Encoded):
             try:
                 host = self._pick(pick)
                 if host is not None:
-                    pool = (<dict>read_member(session, &m_pools)).get(host.key)
+                    pool = (<dict>read_member(session, &m_pools)).get(read_member(host, &m_key))
             except Exception as exc:
                 self.resolve(exc)
                 return 0

@@ -2,7 +2,7 @@
 """Requests of callers that wait for each; the twin of `Session.execute` (cluster/session.py)."""
 
 from cql_speedups.attempts cimport FirstAttempt
-from cql_speedups.making cimport RequestMaker
+from cql_speedups.making cimport RequestMaker, Usual
 from cql_speedups.members cimport Member, find_member, read_member
 from cql_speedups.pages cimport new_page
 from cql_speedups.turns cimport Turns
@@ -20,17 +20,19 @@ cdef object void_class = VoidResult
 # What `cql_driver` has, which is being imported while this is: looked up by the first request.
 cdef object result_class = None
 cdef object led_class = None  # of the runtime that was seen last to be driven by its callers
-cdef Member m_engine, m_runtime
+cdef Member m_engine, m_requests, m_runtime
 
 
 cdef int look_up() except -1:
     global result_class
     from cql_driver.cluster.results import ResultSet
+    from cql_driver.cluster.session import Session
     from cql_driver.core.engine import Engine
     from cql_driver.core.sessions import SessionPools
 
     find_member(SessionPools, "engine", &m_engine)
     find_member(Engine, "runtime", &m_runtime)
+    find_member(Session, "_requests", &m_requests)
     result_class = ResultSet
     return 0
 
@@ -49,9 +51,12 @@ def execute(
     row_factory=None,
 ):
     """Run a statement and return its rows."""
-    cdef object request = None, maker, outcome
+    cdef FirstAttempt request = None
+    cdef Usual usual = None
+    cdef object maker, outcome
     if result_class is None:
         look_up()
+    maker = read_member(self, &m_requests)
     if row_factory is not None:
         execution_profile = self.profile(execution_profile).with_row_factory(row_factory)
     if (
@@ -61,11 +66,12 @@ def execute(
         and paging_state is None
         and host is None
         and execute_as is None
-        and isinstance(maker := self._requests, RequestMaker)
+        and isinstance(maker, RequestMaker)
     ):
         request = (<RequestMaker>maker).make_usual(query, parameters, execution_profile)
+        usual = (<RequestMaker>maker).usual
     if request is None:
-        request = self._make(
+        request = <FirstAttempt?>self._make(
             query,
             parameters,
             timeout,
@@ -76,10 +82,10 @@ def execute(
             host,
             execute_as,
         )
-    if self._listeners:
+    if (usual is None or usual.listened) and self._listeners:
         self._tell_listeners(self.future_of(request))
-    perform(<FirstAttempt?>request)
-    outcome = (<FirstAttempt>request).outcome
+    perform(request)
+    outcome = request.outcome
     if type(outcome) is not rows_class and type(outcome) is not void_class:
         if isinstance(outcome, BaseException):
             raise outcome

@@ -9,8 +9,11 @@ cdef class Usual:
     cdef object generator
     cdef object next_timestamp
     cdef object page_size
+    cdef object decoder
+    cdef object handler
     cdef bint timed
     cdef bint clocked
+    cdef bint listened
 
 cdef class RequestMaker:
     cdef public object session

@@ -39,6 +39,7 @@ cdef Member m_known_to, m_ticks, m_timeout
 cdef Member m_inherited, m_protocol_version, m_prepared_state
 cdef Member m_is_read, m_renew, m_snapshot
 cdef Member m_express
+cdef Member m_options
 
 
 cdef int look_up() except -1:
@@ -70,6 +71,7 @@ cdef int look_up() except -1:
     find_member(PreparedState, "renew", &m_renew)
     find_member(PreparedState, "snapshot", &m_snapshot)
     find_member(Snapshot, "express", &m_express)
+    find_member(ExecutionProfile, "_options", &m_options)
     prepared_class, message_class = PreparedStatement, ShapedExecute
     default_profile, not_set, make_shape = EXEC_PROFILE_DEFAULT, NOT_SET, shape_of
     profile_class, generator_class = ExecutionProfile, MonotonicTimestampGenerator
@@ -114,6 +116,8 @@ cdef class RequestMaker:
         usual.clocked = type(usual.generator) is generator_class
         usual.next_timestamp = session.next_timestamp
         usual.page_size = session.default_fetch_size
+        usual.decoder, usual.handler = session._decoder, session.client_protocol_handler
+        usual.listened = bool(session._listeners)
         with cython.critical_section(self):
             if self.renewed == renewed:  # else an attribute has changed meanwhile
                 self.usual = usual
@@ -177,7 +181,9 @@ cdef class RequestMaker:
             or read_member(read_member(usual.pools, &m_engine), &m_watched)
         ):
             return None
-        options = (usual.profile if profile is default_profile else profile)._options
+        if profile is default_profile:
+            profile = usual.profile
+        options = read_member(profile, &m_options)
         if options is None or read_member(options, &m_known_to) is not usual.mark:
             return None  # its policy may not know the hosts yet
         snapshot = read_member(state, &m_snapshot)

@@ -4,7 +4,7 @@ cdef extern from *:
     #include <structmember.h>
     typedef struct { PyTypeObject *cls; PyMemberDef *member; PyObject *name; } Member;
     /* Return 0 when the class has no such member; then values are looked up by name. */
-    static int find_member(PyObject *cls, PyObject *name, Member *found) {
+    static inline int find_member(PyObject *cls, PyObject *name, Member *found) {
         PyObject *descriptor = PyObject_GetAttr(cls, name);
         if (descriptor == NULL) return -1;
         Py_INCREF(cls);
@@ -23,8 +23,11 @@ cdef extern from *:
             /* As PyMember_GetOne does it, which is not inlined; members of slots are objects. */
             PyObject *value = *(PyObject **)((char *)object + member->member->offset);
             if (value != NULL) return Py_NewRef(value);
+    #else
+            PyObject *value = PyMember_GetOne((const char *)object, member->member);
+            if (value != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) return value;
+            PyErr_Clear();
     #endif
-            return PyMember_GetOne((const char *)object, member->member);
         }
         return PyObject_GetAttr(object, member->name);
     }

@@ -9,6 +9,7 @@ cdef class Page:
     cdef public bint _fetching
     cdef public bint _started
     cdef object decode_page(self)
+    cdef object only_rows(self)
     cdef object plain_rows(self)
     cdef int learn(self, object rows) except -1
 

@@ -2,10 +2,12 @@
 """What a result holds; the twin of cql_driver.cluster.page."""
 
 cimport cython
+from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from cql_speedups.attempts cimport FirstAttempt
 from cql_speedups.frames cimport Description
+from cql_speedups.making cimport RequestMaker, Usual
 from cql_speedups.members cimport Member, find_member, read_member
-from cql_speedups.plans cimport Plan, Reading
+from cql_speedups.plans cimport Plan, ReadPage, Reading
 
 from cql_protocol.messages import RawRows, ResultMetadata
 
@@ -27,7 +29,7 @@ cdef object plain_handler = None
 cdef object named_tuples = None
 
 # What is read of objects for every page.
-cdef Member m_paging_state, m_metadata, m_row_count, m_body, m_offset, m_row_factory
+cdef Member m_requests, m_paging_state, m_metadata, m_row_count, m_body, m_offset, m_row_factory
 find_member(RawRows, "metadata", &m_metadata)
 find_member(ResultMetadata, "paging_state", &m_paging_state)
 find_member(RawRows, "row_count", &m_row_count)
@@ -37,11 +39,13 @@ find_member(RawRows, "offset", &m_offset)
 
 cdef int look_up() except -1:
     global named_tuples, plain_handler
+    from cql_driver.cluster.session import Session
     from cql_driver.core.settings import RequestOptions
     from cql_driver.handlers import ProtocolHandler
     from cql_driver.query.rows import named_tuple_factory
 
     find_member(RequestOptions, "row_factory", &m_row_factory)
+    find_member(Session, "_requests", &m_requests)
     named_tuples, plain_handler = named_tuple_factory, ProtocolHandler
     return 0
 
@@ -65,6 +69,9 @@ cdef class Page:
 
     def _only_rows(self):
         """Return the rows, where this page is the only one and nothing of it was taken."""
+        return self.only_rows()
+
+    cdef object only_rows(self):
         cdef object outcome, rows
         if isinstance(self._execution, FirstAttempt):
             outcome = (<FirstAttempt>self._execution).outcome
@@ -79,6 +86,14 @@ cdef class Page:
         with cython.critical_section(self):
             rows = self._rows
         return self.decode_page() if rows is None else rows
+
+    def __iter__(self):
+        """Return what gives the rows one after the other."""
+        cdef object rows = self.only_rows()
+        if rows is None:
+            with cython.critical_section(self):
+                rows = self._rows if self._all else None
+        return self._rows_to_come() if rows is None else iter(rows)
 
     def one(self):
         """Return the first row of the current page, or None."""
@@ -95,7 +110,8 @@ cdef class Page:
         """Return the rows of a page like the one before of the same statement, else None."""
         cdef FirstAttempt request
         cdef Reading reading
-        cdef object outcome
+        cdef Usual usual = None
+        cdef object outcome, maker, decoder, handler
         if not isinstance(self._execution, FirstAttempt):
             return None
         request = <FirstAttempt>self._execution
@@ -103,14 +119,19 @@ cdef class Page:
         if type(outcome) is not rows_class or not goes_by_plan(request):
             return None
         reading = request.plan.read_by()
-        if (
-            reading is None
-            or reading.metadata is not read_member(outcome, &m_metadata)
-            or reading.decoder is not self._session._decoder
-            or self._session.client_protocol_handler is not plain_handler
-        ):
+        if reading is None or reading.metadata is not read_member(outcome, &m_metadata):
             return None
-        return reading.read(
+        maker = read_member(self._session, &m_requests)
+        if isinstance(maker, RequestMaker):
+            usual = (<RequestMaker>maker).usual
+        if usual is not None:
+            decoder, handler = usual.decoder, usual.handler
+        else:
+            decoder, handler = self._session._decoder, self._session.client_protocol_handler
+        if reading.decoder is not decoder or handler is not plain_handler:
+            return None
+        return reading.page(
+            reading.reader,
             read_member(outcome, &m_body),
             read_member(outcome, &m_offset),
             read_member(outcome, &m_row_count),
@@ -146,9 +167,17 @@ cdef class Page:
             if compiled is not None:
                 reading = Reading.__new__(Reading)
                 reading.metadata, reading.decoder = description.metadata, decoder
-                reading.read, reading.make = compiled.read, make
+                reading.reader, reading.make, reading.page = compiled, make, page_reader()
                 request.plan.keep(reading)
         return 0
+
+
+cdef ReadPage page_reader() except NULL:
+    """Return `read_page`, which is loaded by now."""
+    from cql_speedups import rows
+
+    cdef object capsule = rows.__pyx_capi__["read_page"]
+    return <ReadPage>PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
 
 
 cdef bint goes_by_plan(FirstAttempt request) except -1:

@@ -7,6 +7,7 @@ from cpython.method cimport PyMethod_Check
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint64_t
 
+from cql_speedups.members cimport Member, find_member, read_member
 from cql_speedups.plans cimport Course, Plan
 
 import os
@@ -46,6 +47,7 @@ cdef object _undecided = object()
 cdef object pick_replica = None
 cdef object pick_nearest = None
 cdef object murmur3_token = None
+cdef Member m_key, m_spreading
 
 cdef enum:
     TRIES = 3
@@ -67,11 +69,15 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 cdef int look_up() except -1:
     global murmur3_token, pick_nearest, pick_replica
+    from cql_driver.metadata import Metadata
     from cql_driver.policies.round_robin import LocalFirst
     from cql_driver.policies.token_aware import TokenAwarePolicy
+    from cql_driver.pools.host import Host
     from cql_protocol.tokens import Murmur3Token
 
     murmur3_token, pick_nearest = Murmur3Token, LocalFirst.pick
+    find_member(Host, "key", &m_key)
+    find_member(Metadata, "spreading", &m_spreading)
     pick_replica = TokenAwarePolicy.pick
     return 0
 
@@ -87,13 +93,17 @@ cdef object pick_host(object pick, Plan plan, bytes frame):
         with cython.critical_section(plan):
             plan.course = course
     if course.policy is not None:
-        if plan.lwt or plan.keyspace is None or not course.policy.shuffle_replicas:
+        if (
+            plan.lwt
+            or plan.keyspace is None
+            or read_member(course.policy, &course.shuffles) is not True
+        ):
             return _undecided
-        if plan.keyspace in course.metadata.spreading:
+        if plan.keyspace in read_member(course.metadata, &m_spreading):
             host = replica_of(course.policy, course.metadata._snapshot, plan, frame)
             if host is not None:
                 return host
-    return _undecided if course.nearest is None else nearest_of(course.nearest)
+    return _undecided if course.nearest is None else nearest_of(course)
 
 
 cdef Course course_of(object pick):
@@ -107,21 +117,24 @@ cdef Course course_of(object pick):
         if policy._metadata is None:
             return course
         course.policy, course.metadata = policy, policy._metadata
+        find_member(type(policy), "_metadata", &course.served)
+        find_member(type(policy), "shuffle_replicas", &course.shuffles)
         pick = policy._child_pick
     if PyMethod_Check(pick) and method_function(pick) is pick_nearest:
         course.nearest = method_owner(pick)
+        find_member(type(course.nearest), "_tiers", &course.tiers)
     return course
 
 
-cdef object nearest_of(object policy):
+cdef object nearest_of(Course course):
     """Do as `LocalFirst.pick`."""
-    cdef tuple tiers = policy._tiers, nearest
+    cdef tuple tiers = read_member(course.nearest, &course.tiers), nearest
     if not tiers:
         return None
     nearest = <tuple>tiers[0]
     if len(nearest) == 1:
         return nearest[0]
-    return nearest[<Py_ssize_t>(<object>next(policy._turns)) % len(nearest)]
+    return nearest[<Py_ssize_t>(<object>next(course.nearest._turns)) % len(nearest)]
 
 
 cdef object replica_of(object policy, object snapshot, Plan plan, bytes frame):
@@ -147,7 +160,7 @@ cdef object replica_of(object policy, object snapshot, Plan plan, bytes frame):
     least = near[1]
     for _ in range(TRIES):
         host = replicas[<Py_ssize_t>(throw_dice() % <uint64_t>len(replicas))]
-        distance = PyDict_GetItem(<dict>near[0], host.key)
+        distance = PyDict_GetItem(<dict>near[0], read_member(host, &m_key))
         if distance != NULL and <object>distance == least and host.is_up is not False:
             return host
     return policy._choose(replicas, False)

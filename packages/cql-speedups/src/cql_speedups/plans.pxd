@@ -2,13 +2,18 @@ from libc.stdint cimport int64_t
 
 from cql_speedups.encoding cimport RowEncoder
 from cql_speedups.frames cimport Description
+from cql_speedups.members cimport Member
+
+# `cql_speedups.rows.read_page`, of a module that is loaded with the first page.
+ctypedef object (*ReadPage)(object, object, Py_ssize_t, Py_ssize_t, object)
 
 cdef class Reading:
     # What pages of one description are read by.
     cdef object metadata
     cdef object decoder
-    cdef object read
+    cdef object reader
     cdef object make
+    cdef ReadPage page
 
 cdef class Course:
     # What a `pick` leads to: policies of the driver's own, none of which changes later.
@@ -16,6 +21,9 @@ cdef class Course:
     cdef object policy
     cdef object metadata
     cdef object nearest
+    cdef Member served
+    cdef Member shuffles
+    cdef Member tiers
     cdef bint is_over(self) except -1
 
 cdef class Plan:

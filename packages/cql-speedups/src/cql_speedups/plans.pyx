@@ -7,6 +7,7 @@ from libc.stdint cimport int32_t, int64_t, uint16_t
 
 from cql_speedups.encoding cimport Buffer, RowEncoder, begin, end, need, put_bytes
 from cql_speedups.frames cimport Description
+from cql_speedups.members cimport read_member
 from cql_speedups.murmur3 cimport hash_bytes
 from cql_speedups.wire cimport get32, put16, put32, put64
 
@@ -26,7 +27,9 @@ cdef class Course:
 
     cdef bint is_over(self) except -1:
         """Say whether the policy serves another cluster by now, as in a forked child."""
-        return self.policy is not None and self.policy._metadata is not self.metadata
+        if self.policy is None:
+            return False
+        return read_member(self.policy, &self.served) is not self.metadata
 
 
 cdef class Reading:

@@ -70,6 +70,11 @@ cdef class RowReader:
 
     def read(self, body, Py_ssize_t offset, Py_ssize_t count, make=None):
         """Return rows as tuples, or as what `make` makes of tuples."""
+        return self.read_rows(body, offset, count, make)
+
+    cdef object read_rows(
+        self, object body, Py_ssize_t offset, Py_ssize_t count, object make
+    ):
         if make is None:
             return self.page(body, offset, count, tuple, None)
         cls = self.class_of(make)
@@ -187,6 +192,12 @@ cdef object row_class(object make):
     except TypeError:
         return None  # a class with a way of its own to make instances
     return cls
+
+
+cdef object read_page(
+    object reader, object body, Py_ssize_t offset, Py_ssize_t count, object make
+):
+    return (<RowReader?>reader).read_rows(body, offset, count, make)
 
 
 def make_reader(columns, options):

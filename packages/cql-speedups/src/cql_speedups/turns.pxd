@@ -11,6 +11,10 @@ cdef class Shared:
     cdef public bint ended
     cdef Flag asleep
     cdef int epoll
+    cdef int alarm
+    cdef double rings
+    cdef int ring_at(self, double when) except -1
+    cdef int drop_alarm(self) except -1
 
 cdef class Token:
     cdef Flag there
@@ -31,6 +35,7 @@ cdef class Turns:
     cdef public bint ended
     cdef list _heap
     cdef bint _late
+    cdef int _milliseconds(self, Shared shared, double deadline) except -2
     cdef int drive(self, object function, object waitable, FirstAttempt request) except -1
     cdef int hand_on(self) except -1
     cdef double _before(self, double deadline) except -2.0

@@ -7,6 +7,9 @@ What must hold, beside what `cql_driver.runtimes.leader` says:
   the `try` whose end gives it back.
 - After signals are looked at, the leader looks whether it is done: a handler could make it so,
   and the leader would sleep in vain.
+- The time of the next timer is not what a sleep is given: most end long before, and to have the
+  system set a timer for each and take it back costs more than all else here. An alarm is set when
+  that time changes, and is one more thing to wake for.
 - Who sleeps says so, then looks at the queue of calls; who leaves a call does it the other way
   round. So the flag is swapped with a barrier, which a build without the GIL needs.
 """
@@ -26,6 +29,15 @@ from time import monotonic
 cdef extern from "pythread.h":
     unsigned long PyThread_get_thread_ident()
 
+cdef extern from *:
+    """
+    /* Of deques, nearly always empty; of anything else the length as well. */
+    static inline Py_ssize_t how_many(PyObject *queue, PyObject *deque) {
+        return Py_IS_TYPE(queue, (PyTypeObject *)deque) ? Py_SIZE(queue) : PyObject_Size(queue);
+    }
+    """
+    Py_ssize_t how_many(object queue, object deque) except -1
+
 cdef extern from "turns.h" nogil:
     const int has_epoll
     ctypedef struct Event:
@@ -34,6 +46,10 @@ cdef extern from "turns.h" nogil:
     int swap_flag(Flag *flag, int value)
     int sleep_in_epoll(int epoll, Event *events, int most, int milliseconds)
     double clock_seconds()
+    int make_alarm()
+    int set_alarm(int alarm, double when)
+    void silence_alarm(int alarm)
+    void close_alarm(int alarm)
 
 __all__ = ["Shared", "Turns"]
 
@@ -42,6 +58,7 @@ cdef enum:
     WRITE = 4
     MOST_EVENTS = 256
 
+cdef object queue_class = deque
 cdef double LONGEST = 86400.0  # seconds of a sleep
 
 # In a process that gevent or eventlet has patched, green threads have numbers of their own.
@@ -51,12 +68,26 @@ cdef bint is_green = type(get_ident) is not type(len)
 cdef class Shared:
     """What loop and background thread both hold."""
 
+    def __cinit__(self):
+        self.alarm = -1
+
     def __init__(self, poller, waker):
         self.poller = poller
         self.waker = waker
         self.nap = allocate_lock()
         self.nap.acquire()
         self.epoll = getattr(poller, "epoll_fd", -1) if has_epoll else -1
+        if self.epoll >= 0:
+            self.alarm = make_alarm()
+        if self.alarm >= 0:
+            poller.register(self.alarm, READ)
+
+    cdef int ring_at(self, double when) except -1:
+        """Have the alarm ring at a time of `now`."""
+        if set_alarm(self.alarm, when) < 0:
+            raise OSError(errno, os.strerror(errno))
+        self.rings = when
+        return 0
 
     @property
     def sleeping(self):
@@ -93,6 +124,17 @@ cdef class Shared:
         self.epoll = -1
         self.waker.close()
         self.poller.close()
+        self.drop_alarm()
+
+    cdef int drop_alarm(self) except -1:
+        cdef int alarm = self.alarm
+        self.alarm = -1
+        if alarm >= 0:
+            close_alarm(alarm)
+        return 0
+
+    def __dealloc__(self):
+        self.drop_alarm()  # of a runtime that nobody closed
 
 
 cdef class Token:
@@ -154,21 +196,21 @@ cdef class Turns:
                 request.begin()
             else:
                 function()
-            if len(self._ready):
+            if how_many(self._ready, queue_class):
                 self.run_ready()
             while not (self.ended or (waitable.done if request is None else request.done)):
                 PyErr_CheckSignals()
                 if self.ended or (waitable.done if request is None else request.done):
                     break
                 self._turn(-1.0)
-            if len(self._ready) or len(self._users):
+            if how_many(self._ready, queue_class) or how_many(self._users, queue_class):
                 self.settle()
         finally:
             self._owner = 0
             if not self.ended:
                 swap_flag(&self._free.there, 1)
             self.hand_on()
-        if not waitable.done:
+        if not (waitable.done if request is None else request.done):
             raise self._refusal()
         return 0
 
@@ -178,10 +220,10 @@ cdef class Turns:
 
     cdef int hand_on(self) except -1:
         if (
-            len(self._followers)
-            or len(self._ready)
+            how_many(self._followers, queue_class)
+            or how_many(self._ready, queue_class)
             or self.unattended
-            or len(self._users)
+            or how_many(self._users, queue_class)
             or (self._shared is not None and self._shared.wanted)
         ):
             self._hand_over()
@@ -217,25 +259,46 @@ cdef class Turns:
             if deadline >= 0.0:
                 left = deadline - time if deadline > time else 0.0
                 timeout = left if timeout < 0.0 or left < timeout else timeout
-        if not self._depth and len(self._users):
+        if not self._depth and how_many(self._users, queue_class):
             timeout = 0.0
         swap_flag(&self._shared.asleep, 1)
-        if len(self._ready):
+        if how_many(self._ready, queue_class):
             return 0.0
         return timeout if timeout < LONGEST else LONGEST
+
+    cdef int _milliseconds(self, Shared shared, double deadline) except -2:
+        """Do as `_before`, with the alarm for timers."""
+        cdef double timeout, due
+        if shared.alarm < 0:
+            timeout = self._before(deadline)
+            # Never too short, or the loop would spin for what is left.
+            return -1 if timeout < 0.0 else <int>ceil(timeout * 1e3)
+        self._late = False
+        if self._heap:
+            due = <double>(<tuple>self._heap[0])[0]
+            if due != shared.rings:
+                shared.ring_at(due)
+        timeout = -1.0
+        if deadline >= 0.0:
+            timeout = deadline - now()
+            timeout = 0.0 if timeout < 0.0 else timeout if timeout < LONGEST else LONGEST
+        if not self._depth and how_many(self._users, queue_class):
+            timeout = 0.0
+        swap_flag(&shared.asleep, 1)
+        if how_many(self._ready, queue_class):
+            return 0
+        return -1 if timeout < 0.0 else <int>ceil(timeout * 1e3)
 
     cdef int _turn(self, double deadline) except -1:
         cdef Event events[MOST_EVENTS]
         cdef Shared shared = self._shared
-        cdef double timeout = self._before(deadline)
         cdef int count, i, milliseconds
         if shared.epoll < 0:
-            found = shared.poller.poll(timeout, MOST_EVENTS)
+            found = shared.poller.poll(self._before(deadline), MOST_EVENTS)
             swap_flag(&shared.asleep, 0)
             self.after_poll(found)
             return 0
-        # Never too short, or the loop would spin for what is left.
-        milliseconds = -1 if timeout < 0.0 else <int>ceil(timeout * 1e3)
+        milliseconds = self._milliseconds(shared, deadline)
         with nogil:
             count = sleep_in_epoll(shared.epoll, events, MOST_EVENTS, milliseconds)
         swap_flag(&shared.asleep, 0)
@@ -250,7 +313,11 @@ cdef class Turns:
     cdef int _serve(self, int fd, int mask) except -1:
         cdef object handler = self._handlers.get(fd)
         if handler is None:
-            return 0  # closed by what came before in this turn
+            if self._shared is not None and fd == self._shared.alarm:
+                self._late = True
+                self._shared.rings = 0.0
+                silence_alarm(fd)
+            return 0  # else closed by what came before in this turn
         try:
             if mask != WRITE:
                 if isinstance(handler, SocketStream):
@@ -268,8 +335,8 @@ cdef class Turns:
     cdef int _after(self, bint nothing) except -1:
         if self._late or nothing:
             self._timers.move_due(now(), self._ready)
-        if len(self._ready):
+        if how_many(self._ready, queue_class):
             self.run_ready()
-        if not self._depth and len(self._users):
+        if not self._depth and how_many(self._users, queue_class):
             self.run_users()
         return 0

@@ -32,6 +32,8 @@ class AsyncResultSet(PageView):
             print(row.rack)
     """
 
+    __slots__ = ()
+
     # --- pages -----------------------------------------------------------------------------------
 
     async def fetch_next_page(self) -> None:
@@ -114,14 +116,11 @@ class AsyncResultSet(PageView):
         self._left = iter(())
         return rows
 
-    def __iter__(self) -> Iterator[Any]:
-        rows = self._only_rows()
-        if rows is None:
-            raise InvalidArgument(
-                "this result has more pages, which a plain `for` cannot wait for: use `async for`, "
-                "`await result.all()`, or `result.current_rows` for the page at hand"
-            )
-        return iter(rows)
+    def _rows_to_come(self) -> Iterator[Any]:
+        raise InvalidArgument(
+            "this result has more pages, which a plain `for` cannot wait for: use `async for`, "
+            "`await result.all()`, or `result.current_rows` for the page at hand"
+        )
 
     def __getitem__(self, i: Any) -> Any:
         """Return a row by its number, or rows by a slice; of a result that has one page."""

@@ -113,7 +113,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
 
 _OF_REQUESTS = frozenset(
     (
+        "_listeners",
         "_pools",
+        "client_protocol_handler",
         "default_fetch_size",
         "next_timestamp",
         "timestamp_generator",

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from cql_driver.cluster.page import Page
 from cql_driver.errors import InvalidArgument
 from cql_protocol import messages
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from cql_driver.columnar.collectors import Collector
-    from cql_driver.core.execution import Execution
 
 __all__ = ["ColumnarResult"]
 
 
-class ColumnarResult:
+class ColumnarResult(Page):
     """What results have beside rows. In the APIs that wait it returns an awaitable or a Deferred.
 
     Each method fetches all pages that are left, the one at hand included, and decodes a page
@@ -25,14 +24,10 @@ class ColumnarResult:
     pages that are gone cannot be had again.
     """
 
+    __slots__ = ()
+
     if TYPE_CHECKING:
         # What `PageView` has.
-        _all: bool
-        _execution: Execution
-        _left: Iterator[Any] | None
-        _next: Execution | None
-        _session: Any
-
         @property
         def has_more_pages(self) -> bool: ...  # noqa: D102
 

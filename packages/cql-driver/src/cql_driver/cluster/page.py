@@ -54,6 +54,9 @@ class Page:
         def _decode_any(self) -> Any:
             """Return the rows of the page at hand, whatever they are."""
 
+        def _rows_to_come(self) -> Iterator[Any]:
+            """Return what gives the rows of several pages, or raise where nothing can."""
+
     def _decode_page(self) -> Any:
         """Decode the page at hand, and keep its rows."""
         session, execution = self._session, self._execution
@@ -76,6 +79,12 @@ class Page:
             return None
         rows = self._rows
         return self._decode_page() if rows is None else rows
+
+    def __iter__(self) -> Iterator[Any]:
+        rows = self._only_rows()
+        if rows is None and self._all:
+            rows = self._rows
+        return self._rows_to_come() if rows is None else iter(rows)
 
     def one(self) -> Any:
         """Return the first row of the current page, or None."""

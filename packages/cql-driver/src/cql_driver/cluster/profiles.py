@@ -97,8 +97,10 @@ class ExecutionProfile:
     speculative_execution_policy: Any
     continuous_paging_options: Any = None
 
-    _options: RequestOptions | None = None
-    _variants: dict[int, ExecutionProfile] | None = None
+    __slots__ = ("__dict__", "__weakref__", "_options", "_variants")  # every request reads these
+
+    _options: RequestOptions | None
+    _variants: dict[int, ExecutionProfile] | None
 
     def __init__(
         self,

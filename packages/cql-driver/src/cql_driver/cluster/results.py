@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cql_driver.cluster.columns import ColumnarResult
-from cql_driver.cluster.page import Page
 from cql_driver.errors import InvalidArgument, QueryExhausted
 from cql_protocol import messages
 from cql_protocol.errors import DriverException
@@ -28,8 +27,10 @@ class NotConditional(DriverException, RuntimeError):
     """`was_applied` of a statement that had no condition."""
 
 
-class PageView(Page, ColumnarResult):
+class PageView(ColumnarResult):
     """The page of rows at hand: what the results of all APIs have in common."""
+
+    __slots__ = ("__weakref__",)
 
     def __repr__(self) -> str:
         more = ", more pages" if self.has_more_pages else ""
@@ -163,6 +164,7 @@ class ResultSet(PageView):
             print(row.rack)
     """
 
+    __slots__ = ()
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, response_future: ResponseFuture, initial_response: Any = None) -> None:
@@ -195,12 +197,7 @@ class ResultSet(PageView):
         self._session.wait_for(execution)
         self._take_page(execution)
 
-    def __iter__(self) -> Iterator[Any]:
-        rows = self._only_rows()
-        if rows is None and self._all:
-            rows = self._rows
-        if rows is not None:
-            return iter(rows)
+    def _rows_to_come(self) -> Iterator[Any]:
         if self._left is None:
             self._left = self._pages()
         # As with any iterator, what was begun goes on: no row comes twice.

@@ -51,6 +51,8 @@ class Session(SessionBase):
             session.execute(insert, (user_id, "Zoë"))
     """
 
+    __slots__ = ("_requests",)  # which compiled calls read without looking for it
+
     cluster: Cluster
 
     def __enter__(self) -> Session:

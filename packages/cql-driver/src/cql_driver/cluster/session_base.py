@@ -66,7 +66,9 @@ class SessionBase(SessionRequests, SessionHosts, LegacyAttributes, CheckedAttrib
             if name == "_requests":
                 from cql_driver.cluster.requests import RequestFactory
 
-                return keep(name, RequestFactory(self))
+                made = keep(name, RequestFactory(self))
+                object.__setattr__(self, name, made)  # where it has a slot, it is found there
+                return made
             if name == "_make":
                 return keep(name, self._requests.make)
             if name == "_decoder":

@@ -86,6 +86,8 @@ class Metadata:
         print(cluster.metadata.get_replicas("users", b"key"))
     """
 
+    __slots__ = ("__dict__", "__weakref__", "spreading")  # this one is read by every request
+
     dbaas: bool = False
     """Whether the cluster is a cloud service that changes defaults; False for all we know."""
 

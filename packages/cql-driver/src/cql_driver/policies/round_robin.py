@@ -181,9 +181,11 @@ class LocalFirst(LoadBalancingPolicy):
 
     used_hosts_per_remote_dc: int = 0
 
+    __slots__ = ("_tiers",)  # which every request reads
+
     _steady_distances = True
     _live: tuple[Host, ...] = ()
-    _tiers: tuple[tuple[Host, ...], ...] = ()
+    _tiers: tuple[tuple[Host, ...], ...]
 
     def __init__(self, used_hosts_per_remote_dc: int) -> None:
         super().__init__()
@@ -191,6 +193,7 @@ class LocalFirst(LoadBalancingPolicy):
             "used_hosts_per_remote_dc", used_hosts_per_remote_dc
         )
         self._turns = turns()
+        self._tiers = ()
         self._distances: dict[int, int] = {}
         self._centres: set[str] = set()
         self._warned = False

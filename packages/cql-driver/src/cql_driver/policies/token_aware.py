@@ -57,11 +57,13 @@ class TokenAwarePolicy(WrapperPolicy):
         policy = TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc="dc1"))
     """
 
-    shuffle_replicas: bool = True
+    __slots__ = ("_metadata", "shuffle_replicas")  # which every request reads
+
+    shuffle_replicas: bool
     avoid_slow_replicas: bool = False
     latency_awareness: Any = None
 
-    _metadata: Any = None
+    _metadata: Any
     _cluster: Callable[[], Any] = lambda: None
     _live: tuple[Host, ...] = ()
     _distances: tuple[dict[int, int], int] | None = None
@@ -80,6 +82,7 @@ class TokenAwarePolicy(WrapperPolicy):
         latency_awareness: Any = None,
     ) -> None:
         super().__init__(child_policy)
+        self._metadata = None
         self.shuffle_replicas = bool(shuffle_replicas)
         self._prefer_tablet_leader = _prefer_tablet_leader
         self.avoid_slow_replicas = bool(avoid_slow_replicas)

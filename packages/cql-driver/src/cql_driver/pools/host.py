@@ -44,6 +44,8 @@ class Host:
     addresses) is filled in by the control connection; times and counts are elsewhere.
     """
 
+    __slots__ = ("__dict__", "__weakref__", "key")  # this one is read by every request
+
     endpoint: Any
     raw_id: Any
     """The bytes of `host_id`, by which hosts are told apart."""
