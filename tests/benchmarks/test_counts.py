@@ -27,9 +27,9 @@ from tests.architecture.source import ROOT
 LIMITS: dict[str, dict[str, Limit]] = {
     "python": {
         "blocking insert": Limit(40.9, 42.0, 74_280),
-        "blocking select": Limit(50.2, 56.4, 75_150),
+        "blocking select": Limit(50.2, 59.5, 75_270),
         "execute_concurrent insert": Limit(23.7, 35.1, 3_160),
-        "execute_concurrent select": Limit(28.8, 40.0, 3_470),
+        "execute_concurrent select": Limit(30.6, 40.0, 3_470),
         "rows as tuples": Limit(4.5, 44.5, 2_870),
         "rows as named tuples": Limit(4.5, 44.9, 2_930),
         "rows as dicts": Limit(4.5, 50.7, 3_460),
@@ -38,14 +38,14 @@ LIMITS: dict[str, dict[str, Limit]] = {
     },
     "cython": {
         "blocking insert": Limit(0.3, 8.0, 710),
-        "blocking select": Limit(1.3, 13.2, 1_050),
+        "blocking select": Limit(0.3, 13.2, 1_050),
         "execute_concurrent insert": Limit(2.1, 8.5, 1_160),
-        "execute_concurrent select": Limit(2.3, 13.6, 1_490),
+        "execute_concurrent select": Limit(1.3, 13.6, 1_490),
         "rows as tuples": Limit(0.3, 19.8, 1_440),
         "rows as named tuples": Limit(0.3, 20.2, 1_500),
         "rows as dicts": Limit(0.3, 21.3, 1_650),
         "asyncio insert": Limit(0.7, 15.7, 4_500),
-        "asyncio select": Limit(1.7, 20.9, 4_880),
+        "asyncio select": Limit(0.6, 20.9, 4_880),
     },
 }
 """Of CPython 3.11 and 3.13 the larger figure each, with a little room."""
