@@ -144,3 +144,14 @@ def test_very_wide_rows_stay_with_the_long_way():
     for _ in range(2):
         assert decoder.decode(body, 0, 300) == [tuple(range(1000))] * 300
     assert decoder._read is None
+
+
+@pytest.mark.parametrize("width", [1, 2, 40])
+def test_rows_as_dicts(width):
+    rows = [tuple(range(width)), tuple(range(7, width + 7))]
+    body = page([INT] * width, rows)
+    distinct = [f"column {at}" for at in range(width)]
+    for names in (distinct, ["same"] * width, distinct[:-1], [*distinct, "more"], []):
+        wanted = [dict(zip(names, row, strict=False)) for row in rows]
+        for decoder in decoders([INT] * width):
+            assert decoder.decode_dicts(body, 0, 2, names) == wanted

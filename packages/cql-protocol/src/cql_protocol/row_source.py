@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     # Number of the column, letter in the module `struct`, bytes, and what is to be done then.
     _Fixed = tuple[int, str, int, tuple[str, ...]]
 
-__all__ = ["make_rows_reader"]
+__all__ = ["make_rows_reader", "rows_as_dicts"]
 
 _MOST_COLUMNS = 100
 _MOST_BYTES = 16
@@ -52,6 +52,11 @@ _FOOT = """\
         else:
             rows.append({row})
     return rows, at
+"""
+_DICTS = """\
+def as_dicts(names, rows):
+    {keys}, = names
+    return [{{{items}}} for {values}, in rows]
 """
 _CELL = """\
 {indent}if n{at} < 0:
@@ -154,3 +159,26 @@ def _run(fixed: list[_Fixed], following: int | None, known: dict[str, Any]) -> l
     lines.append(f"{_INDENT}else:\n{_INDENT}    at += {packed.size}\n")
     lines += [f"{_INDENT}    {line}\n" for _, _, _, finish in fixed for line in finish]
     return lines
+
+
+_as_dicts: dict[
+    int, Callable[[Sequence[str], Sequence[tuple[Any, ...]]], list[dict[str, Any]]]
+] = {}
+"""Functions by the number of columns."""
+
+
+def rows_as_dicts(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Return rows as dicts of a name for each cell; of equal names the last has the value."""
+    width = len(names)
+    as_dicts = _as_dicts.get(width)
+    if as_dicts is None:
+        numbers = range(width)
+        source = _DICTS.format(
+            keys=", ".join(f"k{at}" for at in numbers),
+            values=", ".join(f"v{at}" for at in numbers),
+            items=", ".join(f"k{at}: v{at}" for at in numbers),
+        )
+        known: dict[str, Any] = {}
+        exec(source, known)
+        as_dicts = _as_dicts[width] = known["as_dicts"]
+    return as_dicts(names, rows)

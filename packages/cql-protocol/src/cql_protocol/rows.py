@@ -97,7 +97,11 @@ class RowDecoder:
             if made is not None:
                 return made
         rows = self._decode_in_python(body, offset, count, None)
-        return [dict(zip(names, row, strict=False)) for row in rows]
+        if self._read is None or len(names) != len(self.columns):
+            return [dict(zip(names, row, strict=False)) for row in rows]
+        from cql_protocol.row_source import rows_as_dicts
+
+        return rows_as_dicts(names, rows)
 
     def _decode_in_python(
         self, body: bytes, offset: int, count: int, make: Callable[[Any], Any] | None
