@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from cql_driver import scan
+from cql_driver import ConsistencyLevel, scan
 from cql_driver.aio import AsyncCluster
 from cql_driver.aio import scan as aio_scan
 from cql_driver.cluster import Session
 from cql_driver.errors import InvalidArgument
+from cql_driver.policies import RetryPolicy
 from cql_driver.query import BatchStatement, BatchType, dict_factory, tuple_factory
 from cql_driver.scans import ScanWorkerDied, plan
 from tests.integration.driver.support import (
@@ -54,7 +55,8 @@ def fill(session: Session, rows: int) -> None:
 
     def batches() -> Iterator[Any]:
         for first in range(0, rows, PER_PARTITION):
-            batch = BatchStatement(BatchType.UNLOGGED)
+            # At all replicas, so that whichever is read has every row.
+            batch = BatchStatement(BatchType.UNLOGGED, consistency_level=ConsistencyLevel.ALL)
             p = first // PER_PARTITION
             for c in range(PER_PARTITION):
                 text = None if c % 3 == 0 else f"row {c} of {p}"
@@ -255,8 +257,17 @@ def test_three_nodes(three: Nodes, replicas: int) -> None:
             assert all(len(part.ranges) == 1 for part in found.partitions)
 
 
+class PatientReads(RetryPolicy):
+    """Asks again for what a node did not get in time from one that it did not know to be gone."""
+
+    def on_read_timeout(self, query: Any, consistency: int, *args: Any) -> Any:
+        tried = args[-1]
+        return (self.RETRY, consistency, 0.5) if tried < 8 else (self.RETHROW, None)
+
+
 def test_a_node_that_goes_meanwhile(three: Nodes) -> None:
-    with connected(three) as session, keyspace_of(session, 2):
+    patient = {"retry_policy": PatientReads()}
+    with connected(three, profile=patient) as session, keyspace_of(session, 2):
         fill(session, 6000)
         seen = Counter[int]()
         for row in scan(session, "readings", page_size=50, timeout=30):
