@@ -119,7 +119,8 @@ cdef class RequestMaker:
         usual.decoder, usual.handler = session._decoder, session.client_protocol_handler
         usual.listened = bool(session._listeners)
         with cython.critical_section(self):
-            if self.renewed == renewed:  # else an attribute has changed meanwhile
+            # Else an attribute has changed meanwhile, or another thread has looked as well.
+            if self.renewed == renewed and self.usual is None:
                 self.usual = usual
         return usual
 
