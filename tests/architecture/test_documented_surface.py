@@ -138,6 +138,8 @@ def _differences_of(
             yield f"{full}.{method}"
         elif function is not _MISSING:
             function = getattr(function, "__func__", function)
+            if not callable(function) and not inspect.isdatadescriptor(function):
+                function = getattr(found, method)  # `Session.execute`, which is loaded when seen
             yield from _parameters(f"{full}.{method}", function, parameters)
     for attribute, value in listed.get("attributes", {}).items():
         here = _attribute(full, found, attribute, made)
