@@ -17,14 +17,11 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 FINDINGS = HERE / "findings"
-AT_ONCE = 2
 LONGEST_INPUT = 2048
 _EXECUTED = re.compile(r"^stat::number_of_executed_units:\s*(\d+)", re.MULTILINE)
 _COVERED = re.compile(r"\bcov: (\d+)")
@@ -106,6 +103,10 @@ class Run:
     def _artifacts(self) -> set[Path]:
         return set(self.findings.iterdir())
 
+    def is_done(self) -> bool:
+        """Say whether the process has ended."""
+        return self.process.poll() is not None
+
     def report(self) -> tuple[int, bool]:
         """Print what came of it; return (executions, whether there was a finding)."""
         log = self.log.read_text(errors="replace")
@@ -135,26 +136,10 @@ def _write_seeds(name: str, folder: Path) -> None:
 
 
 def _run_all(names: list[str], seconds: float) -> int:
+    from tests.fuzz.side_by_side import AT_ONCE, run_all
+
     each = seconds * min(AT_ONCE, len(names)) / len(names)
-    waiting, running = list(names), list[Run]()
-    total, findings = 0, 0
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as work:
-        try:
-            while waiting or running:
-                while waiting and len(running) < AT_ONCE:
-                    running.append(Run(waiting.pop(0), each, Path(work)))
-                for run in [run for run in running if run.process.poll() is not None]:
-                    running.remove(run)
-                    count, bad = run.report()
-                    total += count
-                    findings += bad
-                time.sleep(0.1)
-        finally:
-            for run in running:
-                run.process.kill()
-                run.process.wait()
-    if FINDINGS.is_dir() and not any(FINDINGS.iterdir()):
-        FINDINGS.rmdir()
+    total, findings = run_all(names, lambda name, work: Run(name, each, work), FINDINGS)
     print(f"{'in total':16} {total:>12,} executions   {findings} findings")
     return 1 if findings else 0
 

@@ -16,14 +16,12 @@ import argparse
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 FINDINGS = HERE.parent / "findings"
-AT_ONCE = 2
 LONGEST_INPUT = 1024
 SHARES = {
     "rows": 3,
@@ -189,32 +187,20 @@ def _limit(name: str, names: list[str], arguments: argparse.Namespace) -> str:
     share = SHARES.get(name, 1) / sum(SHARES.get(each, 1) for each in names)
     if arguments.executions:
         return f"-runs={round(arguments.executions * share)}"
+    from tests.fuzz.side_by_side import AT_ONCE
+
     seconds = arguments.seconds * min(AT_ONCE, len(names)) * share
     return f"-max_total_time={max(1, round(seconds))}"
 
 
 def _run_all(names: list[str], arguments: argparse.Namespace, settings: dict[str, str]) -> int:
-    waiting, running = list(names), list[Run]()
-    total, findings, began = 0, 0, time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as work:
-        try:
-            while waiting or running:
-                while waiting and len(running) < AT_ONCE:
-                    name = waiting.pop(0)
-                    limit = _limit(name, names, arguments)
-                    running.append(Run(name, limit, Path(work), settings))
-                for run in [run for run in running if run.is_done()]:
-                    running.remove(run)
-                    count, bad = run.report()
-                    total += count
-                    findings += bad
-                time.sleep(0.1)
-        finally:
-            for run in running:
-                run.process.kill()
-                run.process.wait()
-    if FINDINGS.is_dir() and not any(FINDINGS.iterdir()):
-        FINDINGS.rmdir()
+    from tests.fuzz.side_by_side import run_all
+
+    def start(name: str, work: Path) -> Run:
+        return Run(name, _limit(name, names, arguments), work, settings)
+
+    began = time.monotonic()
+    total, findings = run_all(names, start, FINDINGS)
     seconds = time.monotonic() - began
     print(f"in total   {total:>11,} executions in {seconds:5.0f} s   {findings} findings")
     return 1 if findings else 0
