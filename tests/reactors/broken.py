@@ -1,4 +1,4 @@
-"""Runtimes with a defect each, which the kit must find."""
+"""Runtimes with a defect each, which the kit must find, and one that only seems to have it."""
 
 from __future__ import annotations
 
@@ -25,4 +25,16 @@ class Leaky(SelectorRuntime):
 
     def start(self) -> None:
         self.kept.append([self])
+        super().start()
+
+
+class Hoarding(SelectorRuntime):
+    """No defect: lets go of what it kept once that is a thousand, as the hub of eventlet does."""
+
+    kept: list[object] = []  # noqa: RUF012 - all of them together
+
+    def start(self) -> None:
+        self.kept.append([[]])
+        if len(self.kept) > 1000:
+            self.kept.clear()
         super().start()

@@ -59,6 +59,12 @@ def test_a_defect_is_found(runtime: str, test: str, found: str) -> None:
     assert found in done.stdout  # values, not only that it failed
 
 
+def test_what_is_let_go_of_in_the_end_is_no_leak() -> None:
+    done = command("tests.reactors.broken:Hoarding", "-k", "thousand_times and plain", "-q")
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
