@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from cql_driver.cluster import Cluster, Session
 from cql_driver.scans.connecting import close_sessions
 from tests.aio.live import LiveNodes
+from tests.simulation import Rule
+from tests.simulation.faults import Reaction
 
 ROWS = 500
+
+
+class PagesGiven(Reaction):
+    """Answers as a healthy node does, and counts the pages of a scan that have rows."""
+
+    def __init__(self, nodes: LiveNodes) -> None:
+        super().__init__()
+        self.count = 0
+        for node in nodes.cluster.nodes:
+            node.rules.append(Rule(self, text="token"))
+
+    def answer(self, node: Any, connection: Any, event: Any, response: Any) -> None:
+        self.count += getattr(response, "count", 0) > 0
+        connection.answer(event.stream, response)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from cql_driver.errors import InvalidArgument, InvalidArgumentType
 from cql_driver.query import tuple_factory
 from cql_protocol.errors import InvalidRequest
 from tests.aio.live import LiveNodes
-from tests.scan.conftest import ROWS
+from tests.scan.conftest import ROWS, PagesGiven
 from tests.simulation import Delay, Fail, Rule
 
 ALL = list(range(ROWS))
@@ -69,12 +69,16 @@ def test_many_at_once(run: Any) -> None:
 
 def test_no_more_pages_are_held_than_asked_for(run: Any, nodes: LiveNodes) -> None:
     async def body(session: AsyncSession) -> None:
+        given = PagesGiven(nodes)
         found = scan(session, "t", concurrency=4, page_size=2)
-        await anext(found)
-        await asyncio.sleep(0.2)
-        before = sum(node.requests for node in nodes.cluster.nodes)
-        await asyncio.sleep(0.2)
-        assert sum(node.requests for node in nodes.cluster.nodes) == before
+        taken = 0
+        async for _ in found.pages():
+            taken += 1
+            assert given.count <= taken + 4
+            await asyncio.sleep(0)
+            if taken == 100:
+                break
+        assert given.count >= taken
         await found.aclose()
 
     run(body)

@@ -38,13 +38,14 @@ _TOKEN = "partition key token"
 
 
 class Canned(Response):
-    """A RESULT whose body is written already."""
+    """A RESULT whose body is written already, with so many rows."""
 
-    __slots__ = ("body",)
+    __slots__ = ("body", "count")
     opcode = opcodes.RESULT
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, count: int) -> None:
         self.body = body
+        self.count = count
         self.extras = None
 
     def encode(self, dialect: Dialect) -> bytes:
@@ -280,14 +281,14 @@ class Plan:
         body = b"".join(write_bytes(cell) for row in rows for cell in row)
         if following is None and not changed:
             head = self._skipped if parameters.skip_metadata else self._described
-            return Canned(head + pack_int(len(rows)) + body)
+            return Canned(head + pack_int(len(rows)) + body, len(rows))
         shown = self.columns if changed or not parameters.skip_metadata else None
         new_id = self.metadata_id if changed else None
         return _Page(ResultMetadata(shown, following, new_id, len(self.columns)), len(rows), body)
 
     def _applied(self, done: bool) -> Response:
         body = pack_int(1) + write_bytes(BOOLEAN.encode(done))
-        return Canned(self._described + body)
+        return Canned(self._described + body, 1)
 
     def _cells(self, terms: Iterable[tuple[str, Marker | str]], values: list[Any]) -> Row:
         columns = self.table.columns
