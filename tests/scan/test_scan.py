@@ -99,9 +99,8 @@ def test_each_range_is_asked_of_a_replica(session: Session, nodes: LiveNodes) ->
 def test_no_more_pages_are_held_than_asked_for(session: Session, nodes: LiveNodes) -> None:
     given = PagesGiven(nodes)
     found = scan(session, "t", concurrency=4, partitions=20, page_size=2)
-    pages = found.pages()
     for taken in range(1, 100):
-        next(pages)
+        next(found.pages())
         assert given.count <= taken + 4
     assert given.count >= 99
     found.close()
