@@ -191,8 +191,13 @@ class LiveNodes:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The parameters of a cluster that reaches these nodes."""
-        return {"contact_points": self.cluster.addresses(), "port": self.cluster.port}
+        """The parameters of a cluster that reaches these nodes, be the machine as slow as it is."""
+        return {
+            "contact_points": self.cluster.addresses(),
+            "port": self.cluster.port,
+            "connect_timeout": 60.0,
+            "control_connection_timeout": 60.0,
+        }
 
     def call(self, function: Callable[..., _T], *args: Any) -> _T:
         """Call a function in the thread of the nodes; return its result."""

@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 import traceback
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -98,6 +97,11 @@ def the_reactor_stops_with_requests_pending() -> None:
 
     hanging: list[Any] = []
 
+    def failed(failure: Any) -> None:
+        seen.append(failure.value)
+        if reactor.running:
+            reactor.stop()
+
     def connected(session: Any) -> None:
         nodes.call(nodes[1].hang)
         for _ in range(20):
@@ -105,7 +109,7 @@ def the_reactor_stops_with_requests_pending() -> None:
                 lambda failure: seen.append(failure.value)
             )
         for _ in range(3):
-            threads.deferToThread(work)
+            threads.deferToThread(work).addErrback(failed)
         nodes.call(nodes[1].resume)
         wait()
 
@@ -119,10 +123,8 @@ def the_reactor_stops_with_requests_pending() -> None:
 
     with nodes:
         nodes[1].rules.append(Rule(Drop(), text="SELECT v"))
-        TwistedCluster(**nodes.options).connect("ks").addCallback(connected)
-        began = monotonic()
+        TwistedCluster(**nodes.options).connect("ks").addCallback(connected).addErrback(failed)
         reactor.run()
-        assert monotonic() - began < 10
         assert len(seen) == 23, seen
         assert {type(each) for each in seen} == {SessionShutdown}
         with pytest.raises(UnsupportedOperation, match="has ended"):

@@ -13,6 +13,7 @@ from cql_driver.cluster import Cluster
 from cql_driver.errors import (
     SessionShutdown,
 )
+from cql_driver.query import SimpleStatement
 from cql_protocol.errors import (
     NoHostAvailable,
     OperationTimedOut,
@@ -175,6 +176,27 @@ class Ends(Case):
         # Another connection has the number of a socket that was watched.
         session = await self.connect()
         await session.execute(SELECT, (1,))
+
+    async def test_what_is_awaited_is_held(self) -> None:
+        """Nobody holds the cluster, its session or their Deferreds, but callbacks."""
+        self.rule(Delay(0.001, 0.01))
+        pairs = [(number, str(number)) for number in range(20)]
+
+        async def use() -> list[str]:
+            session = await TwistedCluster(**self.nodes.options).connect("ks")
+            insert = await session.prepare(INSERT)
+            await session.execute_concurrent_with_args(insert, pairs, concurrency=3)
+            statement = SimpleStatement("SELECT v FROM t", fetch_size=3)
+            return [row.v async for row in await session.execute(statement)]
+
+        found: list[list[str]] = []
+        defer.ensureDeferred(use()).addCallback(found.append)
+        while not found:
+            gc.collect()
+            await task.deferLater(reactor, 0.001)
+        assert sorted(found[0], key=int) == [value for _, value in pairs]
+        gc.collect()
+        await self.until(lambda: self.nodes.connections == 0)
 
 
 class Threads(Case):

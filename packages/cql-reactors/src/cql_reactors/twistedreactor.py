@@ -103,9 +103,13 @@ class TwistedRuntime(HostedRuntime):
     def wake(self) -> None:
         """Have `turn` called soon. Any thread."""
         if not self.in_loop():
-            self._reactor.callFromThread(_come, self._ref)
+            self._reactor.callFromThread(self.turn)
         elif self._soon is None:
-            self._soon = self._reactor.callLater(0, _come_soon, self._ref)
+            self._soon = self._reactor.callLater(0, self._come_soon)
+
+    def _come_soon(self) -> None:
+        self._soon = None
+        self.turn()
 
     def alarm(self, when: float | None) -> None:
         """Have `turn` called at this time, and not at the one before; None: never."""
@@ -306,19 +310,6 @@ def _let_go(reactor: Any, descriptors: Iterable[_Descriptor], calls: Iterable[An
         if isinstance(descriptor, _Watched):
             reactor.removeWriter(descriptor)
         descriptor.let_go()
-
-
-def _come(ref: weakref.ref[TwistedRuntime]) -> None:
-    runtime = ref()
-    if runtime is not None:
-        runtime.turn()
-
-
-def _come_soon(ref: weakref.ref[TwistedRuntime]) -> None:
-    runtime = ref()
-    if runtime is not None:
-        runtime._soon = None
-        runtime.turn()
 
 
 def _come_in_time(ref: weakref.ref[TwistedRuntime]) -> None:

@@ -13,7 +13,7 @@ from cql_driver.cluster.page import page_of
 from cql_driver.errors import InvalidArgumentType
 from cql_protocol.errors import DriverException
 from cql_reactors.deferreds.results import TwistedResultSet
-from cql_reactors.deferreds.waiting import soon
+from cql_reactors.deferreds.waiting import hold, let_go, soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -207,10 +207,12 @@ class Window:
             return
         place.execution = execution
         self._in_flight += 1
+        hold(execution)
         execution.start()
 
     def _completed(self, place: _Place, execution: Execution) -> None:
         self._in_flight -= 1
+        let_go(execution)
         self._done(place, execution.outcome)
         if not self._bounded or (self._places and self._places[0] is place):
             self._tell()

@@ -18,7 +18,7 @@ from cql_protocol.errors import UnsupportedOperation
 from cql_protocol.identifiers import escape_name
 from cql_reactors.deferreds.concurrency import Source, Window
 from cql_reactors.deferreds.results import TwistedResultSet
-from cql_reactors.deferreds.waiting import deferred_of, soon
+from cql_reactors.deferreds.waiting import deferred_of, hold, let_go, soon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -111,12 +111,14 @@ class TwistedSession(SessionBase):
             return fail(Failure(exc))
         deferred = execution.future = Deferred(partial(_cancel, execution))
         execution.complete = complete
+        hold(execution)
         execution.start()
         return deferred
 
     execute_async = execute
 
     def _completed(self, execution: Execution) -> None:
+        let_go(execution)
         soon(execution.session.engine.runtime, _fire, self, execution)  # type: ignore[arg-type]
 
     def execute_concurrent(

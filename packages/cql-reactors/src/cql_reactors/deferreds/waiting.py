@@ -2,10 +2,14 @@
 
 A Deferred calls its callbacks at once, so it is fired at the end of a turn of the runtime and
 never in the middle of things; by a runtime that has ended, which has no more turns, at once.
+
+Who adds a callback to a Deferred holds nothing else, and the reactor knows runtimes by weak
+references only: so what Deferreds wait for is held here until it is done.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -19,7 +23,23 @@ if TYPE_CHECKING:
     from cql_driver.core.procedures import Procedure
     from cql_driver.runtimes.guest import GuestRuntime
 
-__all__ = ["deferred_of", "soon", "wait_for"]
+__all__ = ["deferred_of", "hold", "let_go", "soon", "wait_for"]
+
+_awaited: set[object] = set()
+
+
+def hold(awaited: object) -> None:
+    """Keep what a Deferred waits for, and all that brings it, until `let_go`."""
+    _awaited.add(awaited)
+
+
+def let_go(awaited: object) -> None:
+    """Keep it no more: it is done."""
+    _awaited.discard(awaited)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_awaited.clear)  # nothing of the parent's comes there
 
 
 def soon(runtime: GuestRuntime, function: Callable[..., object], *args: Any) -> None:
@@ -62,6 +82,7 @@ class _Running:
         self._undo = undo
         self._cancelled = False
         self.deferred: Deferred[Any] = Deferred(self._cancel)
+        hold(procedure)
         procedure.add_done_callback(self._settled)
 
     def _cancel(self, deferred: Deferred[Any]) -> None:
@@ -69,6 +90,7 @@ class _Running:
         self._procedure.cancel()
 
     def _settled(self, procedure: Pending[Any]) -> None:
+        let_go(procedure)
         soon(self._runtime, self._fire)
 
     def _fire(self) -> None:
@@ -91,9 +113,14 @@ async def wait_for(runtime: GuestRuntime, execution: Execution) -> None:
         return
     deferred: Deferred[None] = Deferred(lambda _: execution.cancel())
 
-    def finish() -> None:
+    def fire() -> None:
         if not deferred.called:
             deferred.callback(None)
 
-    execution.complete = lambda _: soon(runtime, finish)
+    def completed(execution: Execution) -> None:
+        let_go(execution)
+        soon(runtime, fire)
+
+    execution.complete = completed
+    hold(execution)
     await deferred
