@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import struct
 import threading
 import time
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cql_driver.runtimes.system import READ, WRITE
 from tests.reactors.pollers import BOTH, MAKERS, MOST, PATIENCE, Pair, make, pair_of_sockets, ready
+from tests.runtimes.interrupts import CtrlC
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from cql_driver.runtimes.system import Poller
 
@@ -279,27 +279,8 @@ def test_used_after_it_was_closed(name: str) -> None:
 # --- signals --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def on_signal() -> Iterator[Callable[[Callable[[], object]], None]]:
-    """Have a function called by a signal, in a moment."""
-    timers: list[threading.Timer] = []
-    main = threading.main_thread().ident
-    assert main is not None
-
-    def arrange(function: Callable[[], object]) -> None:
-        signal.signal(signal.SIGUSR1, lambda *_: function())
-        timers.append(threading.Timer(0.03, signal.pthread_kill, (main, signal.SIGUSR1)))
-        timers[-1].start()
-
-    before = signal.getsignal(signal.SIGUSR1)
-    yield arrange
-    for timer in timers:
-        timer.join()
-    signal.signal(signal.SIGUSR1, before)
-
-
 @pytest.mark.parametrize("name", [name for name in MAKERS if name != "poll"])
-def test_a_signal_during_the_sleep(name: str, pair: Pair, on_signal: Any) -> None:
+def test_a_signal_during_the_sleep(name: str, pair: Pair) -> None:
     """Its handler runs at once, and may itself sleep in the poller.
 
     But for `select.poll`, which refuses that.
@@ -314,28 +295,29 @@ def test_a_signal_during_the_sleep(name: str, pair: Pair, on_signal: Any) -> Non
         theirs.send(b"x")
         seen.append(ready(poller, PATIENCE))
 
-    on_signal(handle)
     found: dict[int, int] = {}
-    end = time.monotonic() + PATIENCE
-    while not found and time.monotonic() < end:  # it may return early, with nothing
-        found = ready(poller, PATIENCE)
+    with CtrlC(handle) as ctrl_c:
+        threading.Timer(0.03, ctrl_c.press).start()
+        end = time.monotonic() + PATIENCE
+        while not found and time.monotonic() < end:  # it may return early, with nothing
+            found = ready(poller, PATIENCE)
     poller.close()
     assert seen == [{fd: READ}]
     assert found == {fd: READ}
 
 
-def test_what_a_handler_raises_is_raised(poller: Poller, pair: Pair, on_signal: Any) -> None:
+def test_what_a_handler_raises_is_raised(poller: Poller, pair: Pair) -> None:
     ours, theirs = pair
     poller.register(ours.fileno(), READ)
 
-    def handle() -> None:
-        raise KeyboardInterrupt
+    def sleep() -> None:
+        while True:  # it may return early, with nothing
+            poller.poll(PATIENCE, MOST)
 
-    on_signal(handle)
-    before = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        poller.poll(PATIENCE, MOST)
-    assert time.monotonic() - before < PATIENCE
+    with CtrlC() as ctrl_c:
+        threading.Timer(0.1, ctrl_c.press).start()
+        with pytest.raises(KeyboardInterrupt):
+            sleep()
     theirs.send(b"x")
     assert ready(poller, PATIENCE) == {ours.fileno(): READ}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import itertools
 import random
-import signal
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from cql_driver.core.pending import Pending, Waitable
 from cql_driver.errors import SessionShutdown
 from cql_driver.runtimes.selector import SelectorRuntime
 from cql_reactors.conformance.peers import PATIENCE, EchoServer, on_loop, outcome
+from tests.runtimes.interrupts import CtrlC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -248,24 +248,18 @@ def test_threads_that_are_interrupted_anywhere(
 def test_ctrl_c_in_the_thread_that_leads(runtime: SelectorRuntime, server: EchoServer) -> None:
     client = Client(runtime, server)
     never = Waitable()
-    main = threading.main_thread().ident
-    assert main is not None
-
-    def interrupt() -> None:
-        signal.pthread_kill(main, signal.SIGINT)
-
-    def begin() -> None:
-        # Once the loop sleeps, and another thread follows.
-        runtime.call_later(0.01, threading.Thread(target=interrupt).start)
-        # A signal that comes just before the system's call does not interrupt it: see below.
-        runtime.call_later(0.5, lambda: None)
-
     answers: list[bool] = []
     late: Pending[int] = Pending()
     follower = threading.Thread(target=lambda: answers.append(runtime.wait(late, PATIENCE)))
-    follower.start()
-    with pytest.raises(KeyboardInterrupt):
-        runtime.perform(begin, never)
+    with CtrlC() as ctrl_c:
+
+        def begin() -> None:
+            # This thread leads, unless the background thread does yet, and the other follows.
+            follower.start()
+            runtime.call_later(0.05, ctrl_c.press)
+
+        with pytest.raises(KeyboardInterrupt):
+            runtime.perform(begin, never)
     runtime.dispatch(client.ask, 3, late)
     follower.join(PATIENCE)
     assert answers == [True]
@@ -274,8 +268,6 @@ def test_ctrl_c_in_the_thread_that_leads(runtime: SelectorRuntime, server: EchoS
 
 def test_ctrl_c_in_a_thread_that_follows(runtime: SelectorRuntime, server: EchoServer) -> None:
     client = Client(runtime, server)
-    main = threading.main_thread().ident
-    assert main is not None
     leads = threading.Event()
     stop_leading: Pending[int] = Pending()
 
@@ -285,12 +277,10 @@ def test_ctrl_c_in_a_thread_that_follows(runtime: SelectorRuntime, server: EchoS
     leader = threading.Thread(target=lead)
     leader.start()
     leads.wait(PATIENCE)
-    # Python looks for signals, then lets the thread sleep: one that comes between the two is seen
-    # when it wakes, which patience sees to.
-    runtime.patience = 0.1
-    runtime.call_soon_threadsafe(runtime.call_later, 0.01, signal.pthread_kill, main, signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        runtime.perform(lambda: None, Waitable())
+    with CtrlC() as ctrl_c:
+        runtime.call_soon_threadsafe(runtime.call_later, 0.05, ctrl_c.press)
+        with pytest.raises(KeyboardInterrupt):
+            runtime.perform(lambda: None, Waitable())
     assert not runtime.has_followers()
     runtime.dispatch(stop_leading.set_result, 1)
     leader.join(PATIENCE)
