@@ -28,7 +28,7 @@ __all__ = ["LiveNodes"]
 
 _T = TypeVar("_T")
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a test gives up."""
 
 
@@ -197,6 +197,7 @@ class LiveNodes:
             "port": self.cluster.port,
             "connect_timeout": 60.0,
             "control_connection_timeout": 60.0,
+            "sick_node_policy": None,
         }
 
     def call(self, function: Callable[..., _T], *args: Any) -> _T:

@@ -24,6 +24,12 @@ def owed(session: Any) -> tuple[int, int]:
     return sum(link.in_flight for link in links), sum(link.orphans for link in links)
 
 
+async def until(session: Any, wanted: tuple[int, int]) -> None:
+    """Wait until so many requests and orphans are owed."""
+    while owed(session) != wanted:  # noqa: ASYNC110 - of the nodes
+        await asyncio.sleep(0.005)
+
+
 @pytest.mark.parametrize("way", ["execute", "execute_async"])
 async def test_a_request_leaves_an_orphan_alone(
     connect: Connect, nodes: LiveNodes, way: str
@@ -32,17 +38,16 @@ async def test_a_request_leaves_an_orphan_alone(
         select = await session.prepare("SELECT v FROM t WHERE k = ?")
         for node in nodes.cluster.nodes:
             node.rules.append(Rule(Delay(0.3), message=Execute, times=1))
+        await until(session, (0, 0))  # it is prepared on the other nodes, too
         waiting = asyncio.ensure_future(getattr(session, way)(select, (1,)))
-        await asyncio.sleep(0.02)
-        assert owed(session) == (1, 0)
+        await until(session, (1, 0))
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
         await asyncio.sleep(0)  # a future tells that it was cancelled in the next turn
         assert owed(session) == (0, 1)
         await session.execute(select, (1,))
-        while owed(session) != (0, 0):  # noqa: ASYNC110 - of the nodes
-            await asyncio.sleep(0.005)
+        await until(session, (0, 0))
         assert all(not pool.retiring for pool in session.get_pools())
 
 

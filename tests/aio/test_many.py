@@ -54,7 +54,7 @@ def memory() -> int:
 
 async def settle(session: AsyncSession) -> None:
     """Wait until no stream of the session is taken any more."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while any(len(link.streams) for link in session.pools.links()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # nothing tells of orphans that are answered
     assert not session.pools.waiting

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BOTH = READ | WRITE
 MOST = 256
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def _poll_selector() -> Poller:

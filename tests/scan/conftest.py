@@ -23,7 +23,7 @@ class PagesGiven(Reaction):
         super().__init__()
         self.count = 0
         for node in nodes.cluster.nodes:
-            node.rules.append(Rule(self, text="token"))
+            node.rules.append(Rule(self, text="token("))
 
     def answer(self, node: Any, connection: Any, event: Any, response: Any) -> None:
         self.count += getattr(response, "count", 0) > 0

@@ -26,7 +26,7 @@ SELECT = "SELECT v FROM t WHERE k = ?"
 class Case(TestCase):
     """A case with nodes of its own."""
 
-    timeout = 20
+    timeout = 120
     nodes_count = 1
 
     def setUp(self) -> None:

@@ -37,7 +37,7 @@ __all__ = [
     "silent_host",
 ]
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a test gives up; no test takes that long."""
 
 
