@@ -1,7 +1,7 @@
 """Builds the distributions of this tree and installs them into environments of their own.
 
 Wheels are built by the hatchling of this environment and installed from the folder they lie in.
-The index that pip is set up for is asked by `Workshop.fetched` alone.
+The index that pip is set up for is asked by `Workshop.fetched` and `Workshop.downloaded` alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -29,10 +30,15 @@ STALE = {
 """Files that other builds leave beside the sources, and that no archive may carry."""
 
 
-def run(*command: str | Path, cwd: Path | None = None, pip_settings: bool = False) -> str:
+def run(
+    *command: str | Path,
+    cwd: Path | None = None,
+    pip_settings: bool = False,
+    settings: Mapping[str, str] | None = None,
+) -> str:
     """Run a command without this environment's settings and return what it prints.
 
-    Those of pip are kept with `pip_settings`.
+    Those of pip are kept with `pip_settings`; `settings` are variables besides.
     """
     ours = ["CQL_", "PYTHON", "UV_", "VIRTUAL_ENV", *(() if pip_settings else ("PIP_",))]
     environment = {
@@ -41,6 +47,7 @@ def run(*command: str | Path, cwd: Path | None = None, pip_settings: bool = Fals
     if not pip_settings:
         environment["PIP_CONFIG_FILE"] = os.devnull
     environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    environment.update(settings or {})
     done = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
@@ -141,11 +148,14 @@ class Workshop:
 
         Those of others come from the index that pip is set up for.
         """
-        folder = self.folder / "fetched" / extra
+        return self.downloaded(f"{self.wheel('cql-driver')}[{extra}]", extra)
+
+    def downloaded(self, requirement: str, name: str) -> Path:
+        """Return a folder with what a requirement asks for, as wheels; `name` is the folder's."""
+        folder = self.folder / "fetched" / name
         if not folder.exists():
-            wanted = f"{self.wheel('cql-driver')}[{extra}]"
             where = ("--find-links", self.dist, "--dest", folder, "--only-binary", ":all:")
-            command = (self._installer, "-m", "pip", "download", "--quiet", *where, wanted)
+            command = (self._installer, "-m", "pip", "download", "--quiet", *where, requirement)
             run(*command, pip_settings=True)
         return folder
 

@@ -1,0 +1,1 @@
+"""The settings, the URLs and the entry point of the site."""

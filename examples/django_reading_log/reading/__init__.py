@@ -1,0 +1,1 @@
+"""The reading log: who read how many pages of what."""
