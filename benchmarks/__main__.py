@@ -10,6 +10,7 @@ start               CPU time of the import, side by side with other drivers
 memory              what clusters leave behind
 scan                a scan of a large table on a real node, in one process and in two
 schema              wall and CPU time of connecting to a large schema, beside other drivers
+mapper              CPU time of the object mapper, side by side with other drivers
 
 ``python -m benchmarks WHAT --help`` tells the options.
 """
@@ -34,6 +35,7 @@ COMMANDS = {
     "memory": "memory",
     "scan": "scan",
     "schema": "schema_cost",
+    "mapper": "mapper",
     "speed": "speed.command",
     "profile": "profile",
 }

@@ -51,13 +51,15 @@ SYSTEM_TABLES = {
 _SELECT = re.compile(r"\s*SELECT\s+(.+?)\s+FROM\s+([\w.\"]+)(.*)", re.I | re.S)
 _INSERT = re.compile(r"\s*INSERT\s+INTO\s+([\w.\"]+)\s*\(([^)]*)\)", re.I)
 _USE = re.compile(r"\s*USE\s+\"?(\w+)\"?", re.I)
-_MARKER = re.compile(r"\"?(\w+)\"?\s*(?:=|>=|<=|<|>|\bIN\b)\s*(?:\?|:\w+)", re.I)
+_MARKER = re.compile(r"\"?(\w+)\"?\s*(?:=|>=|<=|<|>|\bIN\b|(?<=LIMIT))\s*(?:\?|:\w+)", re.I)
+_ONE_ROW = re.compile(r"\"?number\"?\s*=", re.I)
+"""What a WHERE clause has when it is of one row of `schema.MAPPED`."""
 _LITERAL = re.compile(r"\b(\w+)\s*(?:=\s*'([^']*)'|IN\s*\(([^)]*)\))", re.I)
 
 
 def _columns(table: str) -> dict[str, str]:
     """Return names and types of a table's columns; of one column where it is unknown."""
-    keyspace, _, name = table.rpartition(".")
+    keyspace, _, name = _unquoted(table).rpartition(".")
     if keyspace in (schema.KEYSPACE, "") and name in schema.TABLES:
         return schema.TABLES[name]
     text = SYSTEM_TABLES.get(table, "keyspace_name text; table_name text")
@@ -122,6 +124,9 @@ class Answers:
             return self._select(match, [{"answered": answered, "cpu_us": cpu_us}])
         if not match[2].startswith("system"):
             page_size = paging_state = None
+        table = _unquoted(match[2]).rpartition(".")[2]
+        if table in schema.MAPPED:  # some mappers have a text for each key
+            text = f"{match[1]} {table} {_ONE_ROW.search(match[3]) is not None}"
         key = (text, page_size, paging_state)
         if key not in self._known:
             rows = self._find(match[2], match[3])
@@ -151,7 +156,10 @@ class Answers:
 
     def _find(self, table: str, where: str) -> list[Row]:
         """Return the rows of a table that have the literals of the WHERE clause."""
-        name = table.rpartition(".")[2]
+        name = _unquoted(table).rpartition(".")[2]
+        if table not in self._rows and name in schema.MAPPED:
+            rows = schema.mapped_rows(name)
+            return [next(rows)] if _ONE_ROW.search(where) else [*rows]
         if table not in self._rows and name in schema.TABLES:
             return _user_rows(name)
         wanted = {
@@ -171,7 +179,7 @@ class Answers:
         names = [name.strip().strip('"') for name in match[1].split(",")]
         if names == ["*"]:
             names = list(columns)
-        keyspace, _, table = match[2].rpartition(".")
+        keyspace, _, table = _unquoted(match[2]).rpartition(".")
         types = [parse_cql_type(columns.get(name, "text")) for name in names]
         specs = [
             ColumnSpec(keyspace, table, name, cql_type)
@@ -190,9 +198,13 @@ class Answers:
 def _markers(text: str) -> tuple[str, Sequence[str]]:
     """Return the table of a statement and the columns that its markers stand for."""
     if match := _INSERT.match(text):
-        return match[1], [name.strip() for name in match[2].split(",")]
+        return _unquoted(match[1]), [name.strip(' "') for name in match[2].split(",")]
     match = _SELECT.match(text)
-    return match[2] if match else "", _MARKER.findall(text)
+    return _unquoted(match[2]) if match else "", _MARKER.findall(text)
+
+
+def _unquoted(name: str) -> str:
+    return name.replace('"', "")
 
 
 def _user_rows(table: str) -> list[Row]:

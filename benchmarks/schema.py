@@ -35,13 +35,45 @@ TABLES: dict[str, dict[str, str]] = {
         "data": "blob",
     },
     "vectors": {"part": "int", "id": "int", "embedding": f"vector<float, {DIMENSION}>"},
+    "mapped": {
+        "id": "uuid",
+        "number": "int",
+        "name": "text",
+        "large": "bigint",
+        "at": "timestamp",
+        "good": "boolean",
+        "tags": "list<text>",
+        "counts": "map<text, int>",
+    },
+    "mapped_flat": {
+        "id": "uuid",
+        "number": "int",
+        "name": "text",
+        "large": "bigint",
+        "at": "timestamp",
+        "good": "boolean",
+        "kind": "text",
+        "ratio": "double",
+    },
 }
 """The columns of each table and their types."""
 
 FILLED = ("items", "pages")
 """The tables that a real node has."""
 
-KEYS = {"items": ("id",), "pages": ("part", "id"), "vectors": ("part", "id")}
+MAPPED = ("mapped", "mapped_flat")
+"""The tables of the object mapper's models, with containers and without."""
+MAPPED_ROWS = 1000
+MAPPED_PART = uuid.UUID(int=1 << 100)
+"""The partition of these tables that is read: it has rows 0 to MAPPED_ROWS - 1."""
+
+KEYS = {
+    "items": ("id",),
+    "pages": ("part", "id"),
+    "vectors": ("part", "id"),
+    "mapped": ("id", "number"),
+    "mapped_flat": ("id", "number"),
+}
 """Partition key and clustering columns of each table: the first one is the partition key."""
 
 PAGE_COLUMNS = [name for name in TABLES["pages"] if name != "part"]
@@ -98,3 +130,22 @@ def vectors() -> Iterator[tuple[int, list[float]]]:
     for index in range(VECTOR_ROWS):
         # Of so few bits that a float of 32 bits holds them all.
         yield index, [rng.getrandbits(20) / 1024 for _ in range(DIMENSION)]
+
+
+def mapped_rows(table: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the partition `MAPPED_PART` of one of `MAPPED`."""
+    epoch = datetime(2024, 1, 1)
+    for index in range(MAPPED_ROWS):
+        row = {
+            "id": MAPPED_PART,
+            "number": index,
+            "name": f"name of row {index}",
+            "large": index << 33,
+            "at": epoch + timedelta(seconds=index),
+            "good": index % 2 == 0,
+            "tags": ["first", "second", f"tag {index}"],
+            "counts": {"a": 1, "b": index, "c": 3},
+            "kind": f"kind {index % 50}",
+            "ratio": index / 1024,
+        }
+        yield {name: row[name] for name in TABLES[table]}

@@ -92,6 +92,28 @@ def test_a_row_is_read_with_and_without_metadata(client: Client, skip: bool) -> 
         assert rows(answer, select.result_metadata) == [schema.item(1)]
 
 
+@pytest.mark.parametrize("table", schema.MAPPED)
+def test_rows_of_a_model_are_found_by_texts_and_by_prepared_statements(
+    client: Client, table: str
+) -> None:
+    expected = [tuple(row.values()) for row in schema.mapped_rows(table)]
+    names = ", ".join(f'"{name}"' for name in schema.TABLES[table])
+    for one in ("7", "8"):
+        where = f'"id" = {schema.MAPPED_PART} AND "number" = {one} LIMIT 10000'
+        assert client.rows(f"SELECT * FROM bench.{table} WHERE {where}") == expected[:1]
+    text = f'SELECT {names} FROM bench.{table} WHERE "id" = {schema.MAPPED_PART} LIMIT 10000'
+    assert client.rows(text) == expected
+    select = prepare(client, f'SELECT {names} FROM "bench"."{table}" WHERE "id" = ? LIMIT ?')
+    assert [column.name for column in select.metadata.columns] == ["id", "LIMIT"]
+    answer = client.request(bound(select, (schema.MAPPED_PART, 10000)))
+    assert rows(answer, select.result_metadata) == expected
+    marks = ", ".join("?" * len(expected[0]))
+    insert = prepare(client, f'INSERT INTO "bench"."{table}" ({names}) VALUES ({marks})')
+    assert [column.name for column in insert.metadata.columns] == [*schema.TABLES[table]]
+    assert [*insert.metadata.pk_indexes] == [0]
+    assert isinstance(client.request(bound(insert, expected[0])), VoidResult)
+
+
 def test_requests_sent_together_are_answered_each_on_its_stream(client: Client) -> None:
     before = answered(client)
     select = prepare(client, schema.SELECT_ITEM)
