@@ -110,7 +110,6 @@ def test_rows_of_a_model_are_found_by_texts_and_by_prepared_statements(
     marks = ", ".join("?" * len(expected[0]))
     insert = prepare(client, f'INSERT INTO "bench"."{table}" ({names}) VALUES ({marks})')
     assert [column.name for column in insert.metadata.columns] == [*schema.TABLES[table]]
-    assert [*insert.metadata.pk_indexes] == [0]
     assert isinstance(client.request(bound(insert, expected[0])), VoidResult)
 
 
