@@ -20,11 +20,22 @@ if TYPE_CHECKING:
     from cqlengine.query.evaluator import ColumnQueryEvaluator
     from cqlengine.statements.updates import Update
 
-__all__ = ["Column"]
+__all__ = ["Column", "checks_only"]
 
 _T = TypeVar("_T")
+_Method = TypeVar("_Method", bound="Callable[..., Any]")
 
 _counter = count()
+
+
+def checks_only(method: _Method) -> _Method:
+    """Mark a `to_python` that returns what the driver reads as it is.
+
+    Or a `to_database` that returns a valid value as it is: neither has to be called for those,
+    so `Column.loads` and `Column.dumps` are None. Overriding the method takes the mark off.
+    """
+    method.checks_only = True  # type: ignore[attr-defined]
+    return method
 
 
 class Column(Generic[_T]):
@@ -104,13 +115,36 @@ class Column(Generic[_T]):
             raise self.refusal("a value is required: None was given")
         return value
 
+    @checks_only
     def to_python(self, value: Any) -> Any:
         """Return what was read from the database, or given to a model, as the instance has it."""
         return value
 
+    @checks_only
     def to_database(self, value: Any) -> Any:
-        """Return a valid value as the driver is to bind it."""
+        """Return a value of an instance, or of a condition, as the driver is to bind it."""
         return value
+
+    @property
+    def loads(self) -> Callable[[Any], Any] | None:
+        """What is called with each value read, None too; None where values stay as they are."""
+        convert = self.load_present
+        if convert is None:
+            return None
+        return lambda value: None if value is None else convert(value)
+
+    @property
+    def load_present(self) -> Callable[[Any], Any] | None:
+        """As `loads`, for a value that is not null: what the elements of collections are."""
+        return None if hasattr(self.to_python, "checks_only") else self.to_python
+
+    @property
+    def dumps(self) -> Callable[[Any], Any] | None:
+        """What is called with a valid value that is not None, before it is bound.
+
+        None where values are bound as they are.
+        """
+        return None if hasattr(self.to_database, "checks_only") else self.to_database
 
     def is_null(self, value: Any) -> bool:
         """Say whether the table keeps nothing for this value."""
