@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CQLEngineException",
+    "ColumnDefinitionException",
     "DoesNotExist",
     "IfExistsWithCounterColumn",
     "IfNotExistsWithCounterColumn",
@@ -36,6 +37,10 @@ class CQLEngineException(DriverException):
 
 class ValidationError(CQLEngineException):
     """A value does not fit its column."""
+
+
+class ColumnDefinitionException(CQLEngineException, ValueError):
+    """The definition of a column contradicts itself; raised when the column is made."""
 
 
 class UndefinedKeyspaceException(CQLEngineException):

@@ -64,6 +64,8 @@ class Column(Generic[_T]):
     is_container: bool = False
     """Whether it is a list, set or map, whose empty value is the same as null."""
     is_counter: bool = False
+    instance_counter: int = 0
+    """How many columns were made so far."""
 
     primary_key: bool = False
     partition_key: bool = False
@@ -103,6 +105,7 @@ class Column(Generic[_T]):
         self._set_quoted(db_field or "")
         # Columns stand in the order in which they were made.
         self.position = next(_counter)
+        Column.instance_counter = self.position + 1
 
     # --- values --------------------------------------------------------------------------------
 
@@ -274,6 +277,13 @@ class Column(Generic[_T]):
         copy = type(self).__new__(type(self))
         copy.__dict__.update(self.__dict__)
         return copy
+
+    def __eq__(self, other: object) -> bool:
+        # A class's copy of an inherited column is the same column.
+        return self.position == other.position if isinstance(other, Column) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.position)
 
     def __lt__(self, other: Column[Any]) -> bool:
         return self.position < other.position

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from cqlengine.columns.base import Column
 
-__all__ = ["BaseValueManager"]
+__all__ = ["BaseValueManager", "CounterValueManager", "UDTValueManager"]
 
 
 class BaseValueManager:
@@ -57,3 +57,32 @@ class BaseValueManager:
     def delval(self) -> None:
         """Have the instance hold no value for the column, so that saving deletes it."""
         self.setval(None)
+
+    def get_property(self) -> property:
+        """Return a property whose getter, setter and deleter are those of the value."""
+        return property(
+            lambda _: self.getval(), lambda _, value: self.setval(value), lambda _: self.delval()
+        )
+
+
+class CounterValueManager(BaseValueManager):
+    """That of a counter, which is 0 where it was never added to."""
+
+    def __init__(self, instance: Any, column: Column[Any], value: Any) -> None:
+        super().__init__(instance, column, value or 0)
+        self.previous_value = self.previous_value or 0
+
+
+class UDTValueManager(BaseValueManager):
+    """That of a value of a user type, which changes when one of its fields does."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the value, or one of its fields, differs from what was read or saved."""
+        return self.column.changed(self.value, self.previous_value)
+
+    def reset_previous_value(self) -> None:
+        """Have the present value, and those of its fields, count as saved."""
+        if self.value is not None:
+            self.value.reset_changed_fields()
+        super().reset_previous_value()
