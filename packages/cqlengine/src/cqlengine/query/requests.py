@@ -2,7 +2,8 @@
 
 A verb is written once, as a generator: it yields `Request` objects, is sent the result of each
 (an object of the driver's, with the rows of its first page as tuples), and returns what the
-verb returns. `run` carries one out blocking, `arun` on asyncio.
+verb returns. What a request raises is raised where it was yielded. `run` carries a verb out
+blocking, `arun` on asyncio.
 """
 
 from __future__ import annotations
@@ -97,25 +98,29 @@ class Request:
 
 def run(steps: Steps[T]) -> T:
     """Carry out a verb; return what it returns."""
-    result = None
     try:
+        request = steps.send(None)
         while True:
-            request = steps.send(result)
-            result = find_connection(request.connection).execute(request)
+            try:
+                result = find_connection(request.connection).execute(request)
+            except BaseException as exc:  # noqa: BLE001 - the verb may know what to do
+                request = steps.throw(exc)
+            else:
+                request = steps.send(result)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
-    finally:
-        steps.close()
 
 
 async def arun(steps: Steps[T]) -> T:
     """Carry out a verb on the running event loop; return what it returns."""
-    result = None
     try:
+        request = steps.send(None)
         while True:
-            request = steps.send(result)
-            result = await find_connection(request.connection).aexecute(request)
+            try:
+                result = await find_connection(request.connection).aexecute(request)
+            except BaseException as exc:  # noqa: BLE001 - the verb may know what to do
+                request = steps.throw(exc)
+            else:
+                request = steps.send(result)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
-    finally:
-        steps.close()
