@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -39,32 +39,41 @@ class Site:
         return run(*shell, *command, cwd=self.folder, settings=self._settings)
 
 
+class Installed(NamedTuple):
+    """An environment into which the mapper was installed, and what that brought."""
+
+    environment: Environment
+    brought: set[str]
+    said: str
+
+
 @pytest.fixture(scope="module")
-def environment(workshop: Workshop) -> Environment:
-    """An environment with the mapper, and what it brings."""
-    return workshop.environment().install(workshop.dist, "cqlengine")
+def mapper(workshop: Workshop) -> Installed:
+    """An environment with the mapper, and what that brings."""
+    environment = workshop.environment().install(workshop.dist, "cqlengine")
+    return Installed(environment, set(environment.installed()), environment.check())
 
 
 @pytest.fixture(scope="module")
 def site(
     workshop: Workshop,
-    environment: Environment,
+    mapper: Installed,
     cassandra: Cluster,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Site:
     """The project, in an environment that has what its requirements.txt says."""
-    django, mapper = (EXAMPLE / "requirements.txt").read_text().split()
-    assert mapper == "cqlengine"
+    django, ours = (EXAMPLE / "requirements.txt").read_text().split()
+    assert ours == "cqlengine"
     try:
         wheels = workshop.downloaded(django, "django")
     except CommandFailed as error:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"no index that has Django: {error}")
-    environment.install(wheels, django)
+    mapper.environment.install(wheels, django)
     leave = shutil.ignore_patterns("__pycache__")
     folder = shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("site") / "site", ignore=leave)
-    return Site(environment.python, folder, cassandra)
+    return Site(mapper.environment.python, folder, cassandra)
 
 
 def _tests_of_the_project() -> int:
@@ -77,10 +86,9 @@ def _tests_of_the_project() -> int:
     return sum(name.startswith("test_") for name in found)
 
 
-def test_the_mapper_needs_the_driver_alone(workshop: Workshop) -> None:
-    alone = workshop.environment().install(workshop.dist, "cqlengine")
-    assert alone.installed().keys() == {"cqlengine", "cql-driver", "cql-protocol"}
-    assert "No broken requirements" in alone.check()
+def test_the_mapper_needs_the_driver_alone(mapper: Installed) -> None:
+    assert mapper.brought == {"cqlengine", "cql-driver", "cql-protocol"}
+    assert "No broken requirements" in mapper.said
 
 
 def test_its_own_tests_pass(site: Site) -> None:
@@ -93,5 +101,7 @@ def test_its_own_tests_pass(site: Site) -> None:
 
 def test_the_schema_is_made_once(site: Site) -> None:
     assert site.manage("check") == "System check identified no issues (0 silenced).\n"
-    site.manage("migrate_cql")
-    site.manage("migrate_cql")
+    planned, done = site.manage("migrate_cql", "--plan"), site.manage("migrate_cql")
+    assert "CREATE TABLE" in planned, planned
+    assert site.manage("migrate_cql", "--plan") != planned
+    assert site.manage("migrate_cql") != done

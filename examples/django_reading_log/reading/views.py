@@ -82,9 +82,8 @@ async def _write(name: str, body: dict[str, Any]) -> JsonResponse:
     entry = await Entry.ttl(body.get("keep")).acreate(
         reader=name, book=book, pages=body["pages"], quotes=body.get("quotes", [])
     )
-    count = PagesRead(reader=name, title=book.title)
-    count.pages += entry.pages  # what is sent is the difference
-    await count.asave()
+    # To set a counter is to add to it.
+    await PagesRead.objects(reader=name, title=book.title).aupdate(pages=entry.pages)
     return JsonResponse(_entry(entry), status=201)
 
 

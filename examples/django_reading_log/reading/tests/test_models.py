@@ -8,9 +8,9 @@ from uuid import uuid4
 from django.core.management import call_command
 from django.test import SimpleTestCase
 
-from cqlengine import ValidationError
+from cqlengine import ValidationError, migrations
 from cqlengine.query import BatchQuery, LWTException
-from reading.models import Book, Entry, PagesRead, Reader
+from reading.models import MODELS, Book, Entry, PagesRead, Reader
 
 EMMA = Book(title="Emma", author="Jane Austen")
 
@@ -75,3 +75,4 @@ class SchemaTests(SimpleTestCase):
 
     def test_to_migrate_again_changes_nothing(self) -> None:
         call_command("migrate_cql", verbosity=0)
+        self.assertFalse(migrations.plan(MODELS))

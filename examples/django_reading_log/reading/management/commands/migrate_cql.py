@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from cqlengine import management
+from cqlengine import management, migrations
 from reading.models import MODELS
 
 
 class Command(BaseCommand):
-    """Make the keyspace and the tables where they are missing, and change what differs."""
+    """Make the keyspace if it is missing, and then change in it what differs from the models."""
 
     help = "Brings the keyspace and its tables to what the models say."
 
-    def handle(self, **options: Any) -> None:
-        """Do it."""
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Say what may be chosen."""
+        parser.add_argument("--plan", action="store_true", help="show what there is to do")
+        text = "drop what the models do not have any more, too"
+        parser.add_argument("--allow-destructive", action="store_true", help=text)
+
+    def handle(self, *, plan: bool, allow_destructive: bool, **options: Any) -> None:
+        """Do it, or show it."""
         where = settings.CASSANDRA
         management.create_keyspace_simple(where["KEYSPACE"], where["REPLICATION_FACTOR"])
-        for model in MODELS:
-            management.sync_table(model)
+        if plan:
+            done: Any = migrations.plan(MODELS)
+        else:
+            done = migrations.apply(MODELS, allow_destructive=allow_destructive)
+        if options["verbosity"]:
+            self.stdout.write(str(done))
