@@ -1,0 +1,80 @@
+"""What is asked of a model gives a query set, of an instance the instance: `ttl`, `iff`, `using`…"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar, overload
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from cqlengine.query.modelquery import ModelQuerySet
+
+    M = TypeVar("M")
+
+__all__ = ["Chained", "QuerySetDescriptor", "hybrid_classmethod"]
+
+_F = TypeVar("_F")
+
+
+class QuerySetDescriptor:
+    """`Model.objects`: a new query set of the model."""
+
+    @overload
+    def __get__(self, instance: None, owner: type[M]) -> ModelQuerySet[M]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type[M]) -> ModelQuerySet[M]: ...
+
+    def __get__(self, instance: object | None, owner: Any) -> Any:
+        """Return a query for all rows of the model."""
+        owner._check_queryable()
+        kind = owner.__queryset__
+        if kind is None:
+            from cqlengine.query.modelquery import ModelQuerySet
+
+            kind = ModelQuerySet
+        return kind(owner)
+
+
+class Chained(Generic[_F]):
+    """A method of instances that sets an option for the next verb, and of query sets alike.
+
+    ``instance.ttl(60)`` returns the instance, ``Model.ttl(60)`` a query set.
+    """
+
+    __slots__ = ("method", "name")
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self.method = method
+        self.name = method.__name__
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return self.method.__doc__
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        """Return the bound method of the instance, or that of a new query set."""
+        if instance is None:
+            return getattr(owner.objects, self.name)
+        return self.method.__get__(instance, owner)
+
+
+class hybrid_classmethod:  # noqa: N801 # the name that users of the mapper know
+    """A method that is one function on the class and another one on instances."""
+
+    def __init__(self, clsmethod: Callable[..., Any], instmethod: Callable[..., Any]) -> None:
+        self.clsmethod = clsmethod
+        self.instmethod = instmethod
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        """Return the one that is meant, bound."""
+        if instance is None:
+            return self.clsmethod.__get__(owner, owner)
+        return self.instmethod.__get__(instance, owner)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Never called: the descriptor gives one of the two methods."""
+        raise NotImplementedError

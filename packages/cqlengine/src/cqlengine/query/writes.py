@@ -1,0 +1,358 @@
+"""What saving, updating and deleting an instance sends."""
+
+from __future__ import annotations
+
+from cql_driver.query import UNSET_VALUE
+from cqlengine.errors import (
+    IfExistsWithCounterColumn,
+    IfNotExistsWithCounterColumn,
+    LWTException,
+    PolymorphicModelException,
+    QueryException,
+    ValidationError,
+)
+from cqlengine.query.options import microseconds
+from cqlengine.query.plans import plan_of
+from cqlengine.query.requests import Request
+from cqlengine.statements.texts import using_clause
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from cqlengine.query.options import WriteOptions
+    from cqlengine.query.requests import Steps
+    from cqlengine.statements.updates import Update
+
+__all__ = ["check_applied", "delete", "insert", "save", "send", "update"]
+
+_MISSING: Any = object()
+
+
+def save(instance: Any, options: WriteOptions) -> Steps[None]:
+    """Write an instance: all of it when it is new, else what has changed."""
+    model = type(instance)
+    if model._is_polymorphic:
+        _set_discriminator(instance, model)
+    if model._has_counter or (instance._is_persisted and not _key_changed(instance)):
+        if options.if_not_exists:
+            _refuse_if_not_exists(model)
+        yield from update(instance, options)
+    else:
+        yield from insert(instance, options)
+
+
+def _set_discriminator(instance: Any, model: Any) -> None:
+    if model.__discriminator_value__ is None:
+        raise PolymorphicModelException(
+            f"{model.__name__} has no __discriminator_value__: save one of the models below it"
+        )
+    name = model._discriminator_column_name
+    if instance.__dict__.get(name) != model.__discriminator_value__:
+        instance.__dict__[name] = model.__discriminator_value__
+
+
+def _refuse_if_not_exists(model: Any) -> None:
+    if model._has_counter:
+        raise IfNotExistsWithCounterColumn(
+            f"{model.__name__} has counters, which cannot be written with IF NOT EXISTS"
+        )
+    raise QueryException(
+        "the instance was read or saved before: if_not_exists() is for one that is new"
+    )
+
+
+def _key_changed(instance: Any) -> bool:
+    previous, values = instance._previous, instance.__dict__
+    return any(values.get(name) != previous.get(name) for name in type(instance)._primary_keys)
+
+
+# --- INSERT ------------------------------------------------------------------------------------
+
+
+def insert(instance: Any, options: WriteOptions) -> Steps[None]:
+    """Write a row with all that the instance holds.
+
+    A column that was given no value is left as it is in the table (unset), one that was given
+    None is deleted, in the same statement and with its timestamp.
+    """
+    model = type(instance)
+    if options.if_exists or options.conditions:
+        raise QueryException(
+            "if_exists() and iff() are for rows that are there: a new instance is saved with "
+            "if_not_exists()"
+        )
+    plan = plan_of(model)
+    if options.if_not_exists and model._has_counter:
+        _refuse_if_not_exists(model)
+    values = instance.__dict__
+    static_only = model._has_static_columns and all(
+        values.get(name) is None for name in model._clustering_keys
+    )
+    bound = _row_values(instance, plan.writers, static_only)
+    ttl, stamp = options.ttl, options.timestamp
+    if ttl is not None:
+        bound.append(ttl)
+    if stamp is not None:
+        bound.append(microseconds(stamp))
+    text = plan.insert_text(
+        table_of(model, options),
+        static_only,
+        options.if_not_exists,
+        ttl is not None,
+        stamp is not None,
+    )
+    yield from send(model, options, text, bound, not options.if_not_exists, options.if_not_exists)
+    _saved(instance)
+
+
+def _row_values(instance: Any, writers: Sequence[Any], static_only: bool) -> list[Any]:
+    values, previous = instance.__dict__, instance._previous
+    bound: list[Any] = []
+    for name, validate, dumps, column in writers:
+        if static_only and not (column.static or column.partition_key):
+            continue
+        value = values.get(name, _MISSING)
+        if value is _MISSING:
+            if column.required or column.primary_key:
+                refuse_missing(column)
+            bound.append(UNSET_VALUE)
+            continue
+        checked = validate(value)
+        if checked is not value:
+            values[name] = checked
+        if column.is_null(checked):
+            if column.primary_key:
+                refuse_missing(column)
+            known_null = previous is not None and column.is_null(previous.get(name, _MISSING))
+            bound.append(UNSET_VALUE if known_null else None)
+        else:
+            bound.append(checked if dumps is None else dumps(checked))
+    return bound
+
+
+def refuse_missing(column: Any) -> None:
+    """Raise for a column that must have a value and has none."""
+    why = "it is part of the primary key" if column.primary_key else "it is required"
+    raise ValidationError(f"{column.column_name}: a value is needed, {why}")
+
+
+# --- UPDATE --------------------------------------------------------------------------------------
+
+
+def update(instance: Any, options: WriteOptions) -> Steps[None]:
+    """Write what has changed since the instance was read or saved, in one statement."""
+    model = type(instance)
+    if options.if_exists and model._has_counter:
+        raise IfExistsWithCounterColumn(
+            f"{model.__name__} has counters, which cannot be written with IF EXISTS"
+        )
+    updates, static_only = _changes(instance, plan_of(model).writers)
+    if updates:
+        yield from send_update(
+            model,
+            options,
+            updates,
+            *key_condition(instance, static_only and model._has_static_columns),
+            is_plain=all(is_repeatable(fragment, model) for fragment, _ in updates),
+        )
+    _saved(instance)
+
+
+def _changes(instance: Any, writers: Sequence[Any]) -> tuple[list[Update], bool]:
+    """Return what an UPDATE has to do, and whether it concerns static columns alone."""
+    values, previous = instance.__dict__, instance._previous or {}
+    updates: list[Update] = []
+    static_only = True
+    for name, validate, _dumps, column in writers:
+        value = values.get(name, _MISSING)
+        if value is _MISSING:
+            if column.required and not instance._is_persisted:
+                refuse_missing(column)
+            if not column.is_counter or instance._is_persisted:
+                continue
+            value = 0
+        checked = validate(value)
+        if checked is not value:
+            values[name] = checked
+        if column.primary_key:
+            continue
+        before = previous.get(name)
+        new_counter = column.is_counter and not instance._is_persisted
+        if new_counter or column.changed(checked, before):
+            updates.extend(column.assignments(checked, before))
+            static_only = static_only and column.static
+    return updates, static_only
+
+
+def is_repeatable(fragment: str, model: Any) -> bool:
+    """Say whether doing this part of an UPDATE twice is as doing it once."""
+    if fragment.endswith(" = ?"):
+        return True
+    if model._has_counter:
+        return False
+    column, _, operation = fragment.partition(" = ")
+    found = model._columns.get(model._db_map.get(column[1:-1].replace('""', '"')))
+    return getattr(found, "db_type", None) != "list" and operation != f"? + {column}"
+
+
+def key_condition(instance: Any, static_only: bool) -> tuple[str, list[Any]]:
+    """Return the WHERE clause of an instance, and its values."""
+    model = type(instance)
+    plan = plan_of(model)
+    keys = model._partition_keys if static_only else model._primary_keys
+    values = []
+    for name, column in keys.items():
+        value = column.validate(instance.__dict__.get(name))
+        if value is None:
+            refuse_missing(column)
+        dumps = column.dumps
+        values.append(value if dumps is None else dumps(value))
+    return (plan.partition_clause if static_only else plan.key_clause), values
+
+
+def send_update(
+    model: Any,
+    options: WriteOptions,
+    updates: Sequence[Update],
+    where: str,
+    where_values: Sequence[Any],
+    is_plain: bool,
+) -> Steps[None]:
+    """Run an UPDATE of these parts."""
+    values: list[Any] = []
+    if options.ttl is not None:
+        values.append(options.ttl)
+    if options.timestamp is not None:
+        values.append(microseconds(options.timestamp))
+    values.extend(value for _, value in updates)
+    values.extend(where_values)
+    condition = conditions_text(options, values)
+    using = using_clause(options.ttl is not None, options.timestamp is not None)
+    assignments = ", ".join(fragment for fragment, _ in updates)
+    table = table_of(model, options)
+    text = f"UPDATE {table}{using} SET {assignments} WHERE {where}{condition}"
+    yield from send(model, options, text, values, is_plain and not condition, bool(condition))
+
+
+def conditions_text(options: WriteOptions, values: list[Any]) -> str:
+    """Return the IF clause; its values are added to `values`."""
+    if options.conditions:
+        parts = []
+        for clause in options.conditions:
+            parts.append(clause.text())
+            values.extend(clause.values())
+        return f" IF {' AND '.join(parts)}"
+    return " IF EXISTS" if options.if_exists else ""
+
+
+# --- DELETE --------------------------------------------------------------------------------------
+
+
+def delete(instance: Any, options: WriteOptions) -> Steps[None]:
+    """Delete the row of an instance.
+
+    Clustering columns without a value are left out, so that all rows below those given go.
+    """
+    model = type(instance)
+    if options.if_exists and model._has_counter:
+        raise IfExistsWithCounterColumn(
+            f"{model.__name__} has counters, which cannot be deleted with IF EXISTS"
+        )
+    if options.ttl is not None or options.if_not_exists:
+        raise QueryException("a DELETE has neither a TTL nor IF NOT EXISTS")
+    parts, where_values, gap = [], [], False
+    for name, column in model._primary_keys.items():
+        value = column.validate(instance.__dict__.get(name))
+        if value is None:
+            if column.partition_key:
+                refuse_missing(column)
+            gap = True
+            continue
+        if gap:
+            refuse_missing(column)
+        parts.append(f"{column.quoted} = ?")
+        where_values.append(column.to_database(value))
+    yield from send_delete(model, options, " AND ".join(parts), where_values)
+    instance._is_persisted = False
+
+
+def send_delete(
+    model: Any, options: WriteOptions, where: str, where_values: Sequence[Any]
+) -> Steps[None]:
+    """Run a DELETE of whole rows."""
+    values: list[Any] = []
+    if options.timestamp is not None:
+        values.append(microseconds(options.timestamp))
+    values.extend(where_values)
+    condition = conditions_text(options, values)
+    using = using_clause(False, options.timestamp is not None)
+    text = f"DELETE FROM {table_of(model, options)}{using} WHERE {where}{condition}"
+    yield from send(model, options, text, values, not condition, bool(condition))
+
+
+# --- sending -------------------------------------------------------------------------------------
+
+
+def table_of(model: Any, options: WriteOptions) -> str:
+    """Return the table a verb goes to, as it stands in statements."""
+    if options.keyspace is None:
+        return model.column_family_name()  # type: ignore[no-any-return]
+    from cql_protocol.identifiers import protect_name
+
+    return f"{protect_name(options.keyspace)}.{model.column_family_name(include_keyspace=False)}"
+
+
+def send(
+    model: Any,
+    options: WriteOptions,
+    text: str,
+    values: Sequence[Any],
+    is_idempotent: bool,
+    is_conditional: bool,
+) -> Steps[None]:
+    """Run a statement, or put it into the batch; raise `LWTException` when it was not applied."""
+    batch = options.batch
+    if batch is not None:
+        batch.add_request(model, text, values, is_conditional)
+        return
+    connection = options.connection
+    if connection is None:
+        connection = model._get_connection()
+    result = yield Request(
+        text,
+        values,
+        connection,
+        options.consistency,
+        options.timeout,
+        is_idempotent=is_idempotent,
+    )
+    if is_conditional:
+        check_applied(result)
+
+
+def check_applied(result: Any) -> None:
+    """Raise `LWTException` when a conditional statement, or batch, was not applied.
+
+    `result` is one of the driver's with rows as tuples, or as anything with fields.
+    """
+    names = result.column_names
+    if not names or "[applied]" not in names:
+        return
+    rows = [row if isinstance(row, tuple) else tuple(row.values()) for row in result.current_rows]
+    index = names.index("[applied]")
+    for row in rows:
+        if not row[index]:
+            raise LWTException(dict(zip(names, row, strict=False)))
+
+
+def _saved(instance: Any) -> None:
+    """Have what the instance holds count as what the table has."""
+    instance._previous = {
+        name: column.snapshot(instance.__dict__[name])
+        for name, column in type(instance)._columns.items()
+        if name in instance.__dict__
+    }
+    instance._is_persisted = True

@@ -1,0 +1,42 @@
+"""Statements as objects: their text has ``?`` markers, which their values are bound to.
+
+Models write theirs by themselves; these are for what models do not say, in a `BatchQuery` or by
+`cqlengine.connection.execute`.
+"""
+
+from __future__ import annotations
+
+from cqlengine.errors import StatementException
+from cqlengine.statements.base import FETCH_SIZE_UNSET, BaseCQLStatement
+from cqlengine.statements.changes import (
+    AssignmentStatement,
+    DeleteStatement,
+    InsertStatement,
+    UpdateStatement,
+)
+from cqlengine.statements.clauses import (
+    AssignmentClause,
+    BaseClause,
+    ConditionalClause,
+    IsNotNull,
+    IsNotNullClause,
+    WhereClause,
+)
+from cqlengine.statements.select import SelectStatement
+
+__all__ = [
+    "FETCH_SIZE_UNSET",
+    "AssignmentClause",
+    "AssignmentStatement",
+    "BaseCQLStatement",
+    "BaseClause",
+    "ConditionalClause",
+    "DeleteStatement",
+    "InsertStatement",
+    "IsNotNull",
+    "IsNotNullClause",
+    "SelectStatement",
+    "StatementException",
+    "UpdateStatement",
+    "WhereClause",
+]
