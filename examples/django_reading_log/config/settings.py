@@ -10,15 +10,16 @@ SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "a secret for the own machine")
 ALLOWED_HOSTS = os.environ.get("DJANGO_ALLOWED_HOSTS", "127.0.0.1,localhost").split(",")
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# Where the data is. There is no SQL database: apps of Django's that need one (admin, auth,
-# sessions in the database) are left out.
+# There is no SQL database: apps of Django's that need one (admin, auth, sessions in the database)
+# are left out.
 DATABASES: dict[str, dict[str, str]] = {}
-CASSANDRA = {
+# Where the data is; ``python -m cqlengine`` reads this, too.
+CQLENGINE = {
     "HOSTS": os.environ.get("CASSANDRA_HOSTS", "127.0.0.1").split(","),
     "PORT": int(os.environ.get("CASSANDRA_PORT", "9042")),
     "KEYSPACE": os.environ.get("CASSANDRA_KEYSPACE", "reading_log"),
-    "REPLICATION_FACTOR": int(os.environ.get("CASSANDRA_REPLICATION_FACTOR", "1")),
 }
+REPLICATION_FACTOR = int(os.environ.get("CASSANDRA_REPLICATION_FACTOR", "1"))
 
 INSTALLED_APPS = ["reading"]
 ROOT_URLCONF = "config.urls"

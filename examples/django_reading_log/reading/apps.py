@@ -19,10 +19,10 @@ class ReadingConfig(AppConfig):
         A server that forks its workers after this is fine for that reason: each worker has
         connections of its own.
         """
-        connect(settings.CASSANDRA["KEYSPACE"])
+        connect(settings.CQLENGINE["KEYSPACE"])
 
 
 def connect(keyspace: str) -> None:
     """Have all models use this keyspace from now on."""
-    where = settings.CASSANDRA
+    where = settings.CQLENGINE
     connection.setup(where["HOSTS"], keyspace, lazy_connect=True, port=where["PORT"])

@@ -21,8 +21,8 @@ class KeyspaceRunner(DiscoverRunner):
 
     def setup_databases(self, **kwargs: Any) -> list[Any]:
         """Make the keyspace and its tables."""
-        self.keyspace = f"test_{settings.CASSANDRA['KEYSPACE']}"
-        settings.CASSANDRA["KEYSPACE"] = self.keyspace
+        self.keyspace = f"test_{settings.CQLENGINE['KEYSPACE']}"
+        settings.CQLENGINE["KEYSPACE"] = self.keyspace
         connect(self.keyspace)
         management.drop_keyspace(self.keyspace)  # of a run that was killed
         call_command("migrate_cql", verbosity=0)

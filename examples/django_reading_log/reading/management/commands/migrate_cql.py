@@ -25,8 +25,8 @@ class Command(BaseCommand):
 
     def handle(self, *, plan: bool, allow_destructive: bool, **options: Any) -> None:
         """Do it, or show it."""
-        where = settings.CASSANDRA
-        management.create_keyspace_simple(where["KEYSPACE"], where["REPLICATION_FACTOR"])
+        keyspace = settings.CQLENGINE["KEYSPACE"]
+        management.create_keyspace_simple(keyspace, settings.REPLICATION_FACTOR)
         if plan:
             done: Any = migrations.plan(MODELS)
         else:
