@@ -27,6 +27,7 @@ from benchmarks import schema
 from benchmarks.drivers import (
     BASELINE,
     IMPLEMENTATIONS,
+    OURS,
     BenchError,
     Driver,
     Worker,
@@ -166,7 +167,8 @@ def show(contenders: list[Contender]) -> Iterator[str]:
     for server in dict.fromkeys(cell.server for cell in cells):
         head = [f"{NAMES[server]}, CPU µs", "columns"]
         head += [contender.driver.label for contender in contenders]
-        head += [f"{c.driver.label} / {base.driver.label}" for c in ours if base is not None]
+        if base is not None:
+            head += [f"{_short(c.driver)} / {base.driver.label}" for c in ours]
         lines = []
         for cell in (cell for cell in cells if cell.server == server):
             line = [cell.operation, MODELS[cell.model]]
@@ -174,6 +176,11 @@ def show(contenders: list[Contender]) -> Iterator[str]:
             shares = [ratio(cell, contender, base) for contender in ours if base is not None]
             lines.append(line + ["–" if share is None else f"{share:.3f}" for share in shares])
         yield table(head, lines)
+
+
+def _short(driver: Driver) -> str:
+    """Return the implementation alone where the label has it in brackets."""
+    return driver.label.removeprefix(f"{OURS} ").strip("()")
 
 
 def _median(rounds: list[Figures] | None) -> str:

@@ -44,9 +44,13 @@ class Bench:
         # Else both mappers warn that tables are made.
         os.environ["CQLENG_ALLOW_SCHEMA_MANAGEMENT"] = "1"
         self.connection = self._module("connection")
-        self._setup = (options["contact_points"], schema.KEYSPACE)
-        self._options = {"port": options["port"], "protocol_version": options.get("protocol", 4)}
-        self.connection.setup(*self._setup, **self._options)
+        self.connection.setup(
+            options["contact_points"],
+            schema.KEYSPACE,
+            port=options["port"],
+            protocol_version=options.get("protocol", 4),
+            compression=False,
+        )
         self._batch: Any = self._module("query").BatchQuery
         made = _models(self._module("models"), self._module("columns"))
         self.models = dict(zip(schema.MAPPED, made, strict=True))
