@@ -182,7 +182,10 @@ class UserType(CqlType):
 # Making a named tuple class takes 0.2 ms; the same shape gives the same class, in every cluster.
 @lru_cache(maxsize=1024)
 def tuple_class(name: str, field_names: tuple[str, ...]) -> Any:
-    """Return the named tuple class of a user type's values; they can be pickled."""
+    """Return the named tuple class of a user type's values; they can be pickled.
+
+    Its ``_cql_names`` are the names of the fields as the type has them.
+    """
     usable = name if name.isidentifier() and not iskeyword(name) else "udt"
     made: Any = namedtuple(usable, field_names, rename=True)  # type: ignore[misc] # made at run time
 
@@ -190,6 +193,7 @@ def tuple_class(name: str, field_names: tuple[str, ...]) -> Any:
         return (_rebuild_tuple, (name, field_names, tuple(self)))
 
     made.__reduce__ = reduce  # type: ignore[method-assign]
+    setattr(made, "_cql_names", field_names)  # noqa: B010 # unknown to type checkers
     made.__module__ = __name__
     made.__doc__ = f"A value of the user type {name}."
     return made

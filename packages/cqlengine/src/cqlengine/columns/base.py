@@ -149,6 +149,25 @@ class Column(Generic[_T]):
         """
         return None if hasattr(self.to_database, "checks_only") else self.to_database
 
+    @property
+    def plain_type(self) -> type | None:
+        """The class whose values (but not those of its subclasses) are all valid as they are."""
+        return None
+
+    @property
+    def stored(self) -> Callable[[Any], Any] | None:
+        """What makes of a valid value the one that the server keeps, to compare values by.
+
+        Two values that the server holds to be the same must become equal: a datetime is cut to
+        the millisecond. None where values are kept as they are.
+        """
+        return None
+
+    @property
+    def is_mutable(self) -> bool:
+        """Whether a value can change without being replaced."""
+        return type(self).snapshot is not Column.snapshot
+
     def is_null(self, value: Any) -> bool:
         """Say whether the table keeps nothing for this value."""
         return value is None
@@ -230,6 +249,11 @@ class Column(Generic[_T]):
     def cql_type(self) -> str:
         """The type as it stands in CREATE TABLE, such as ``list<frozen<list<int>>>``."""
         return self.db_type or ""
+
+    @property
+    def element_type(self) -> str:
+        """The type as it stands within a collection: those with parts are frozen there."""
+        return self.cql_type
 
     def cql_parameterized_type(self) -> str:
         """Return the type as it stands in CREATE TABLE."""

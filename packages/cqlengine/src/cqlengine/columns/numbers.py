@@ -11,7 +11,7 @@ from cqlengine.statements.updates import increment
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from decimal import Decimal as _Decimal
     from typing import Any
 
@@ -36,6 +36,7 @@ class Boolean(ScalarColumn[bool]):
     """``boolean``. Any object's truth is taken, except that of text: ``"False"`` would be true."""
 
     db_type = "boolean"
+    _plain_type = bool
 
     def cast(self, value: Any) -> bool:
         """Return a bool."""
@@ -48,6 +49,7 @@ class VarInt(ScalarColumn[int]):
     """``varint``: an int of any size. Accepts what is a whole number, and the text of one."""
 
     db_type = "varint"
+    _plain_type = int
 
     def cast(self, value: Any) -> int:
         """Return an int."""
@@ -156,6 +158,13 @@ def _or_zero(value: int | None) -> int:
 class BaseFloat(ScalarColumn[float]):
     """What `Float` and `Double` share. Accepts numbers, and the text of one."""
 
+    _plain_type = float
+
+    @property
+    def stored(self) -> Callable[[float], float]:
+        """What makes all NaNs one, which are not equal otherwise."""
+        return lambda value: value if value == value else _NAN
+
     def cast(self, value: Any) -> float:
         """Return a float."""
         if type(value) is float:
@@ -169,6 +178,7 @@ class BaseFloat(ScalarColumn[float]):
 # From here on rounding to the nearest gives infinity (IEEE 754 section 4.3.1).
 _FLOAT_LIMIT = float.fromhex("0x1.ffffffp127")
 _INFINITY = float("inf")
+_NAN = float("nan")
 
 
 class Float(BaseFloat):
@@ -182,6 +192,20 @@ class Float(BaseFloat):
         if _FLOAT_LIMIT <= abs(made) < _INFINITY:
             raise self.refusal(f"{shown(value)} is out of the range of float: take a Double")
         return made
+
+    @property
+    def stored(self) -> Callable[[float], float]:
+        """What rounds to single precision."""
+        from struct import Struct
+
+        single = Struct("f")
+        pack, unpack = single.pack, single.unpack
+
+        def rounded(value: float) -> float:
+            made: float = unpack(pack(value))[0]
+            return made if made == made else _NAN
+
+        return rounded
 
 
 class Double(BaseFloat):

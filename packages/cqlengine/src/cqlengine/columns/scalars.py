@@ -23,6 +23,23 @@ class ScalarColumn(Column[_T]):
     the driver reads needs no conversion.
     """
 
+    _plain_type: type | None = None
+    """`plain_type`, of the class that defines `cast`."""
+
+    @property
+    def plain_type(self) -> type | None:
+        """The class whose values are all valid as they are."""
+        kind = type(self)
+        if kind.validate is not ScalarColumn.validate:
+            return None
+        # A class that has a `cast` of its own must say so for itself.
+        for each in kind.__mro__:
+            if "_plain_type" in vars(each):
+                return self._plain_type
+            if "cast" in vars(each):
+                return None
+        return None
+
     def cast(self, value: Any) -> _T:
         """Return a value that is not None as instances have it, or raise `ValidationError`."""
         raise NotImplementedError

@@ -14,6 +14,7 @@ from cqlengine.columns.scalars import ScalarColumn, shown
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 __all__ = ["Date", "DateTime", "Duration", "Time"]
@@ -70,6 +71,11 @@ class DateTime(ScalarColumn[datetime]):
             f"{shown(value)} is no moment: give a datetime, a date or seconds since the epoch"
         )
 
+    @property
+    def stored(self) -> Callable[[Any], Any]:
+        """What cuts to the millisecond."""
+        return _milliseconds
+
     def changed(self, value: Any, previous: Any) -> bool:
         """Say whether it is another moment; sessions may read them with or without a zone."""
         return bool(_naive(value) != _naive(previous))
@@ -82,6 +88,13 @@ def _naive(value: Any) -> Any:
     if value.utcoffset() is None:  # a zone that knows no offset: the same as none
         return value.replace(tzinfo=None)
     return value.astimezone(UTC).replace(tzinfo=None)
+
+
+def _milliseconds(value: Any) -> Any:
+    value = _naive(value)
+    if not isinstance(value, datetime):
+        return value
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
 class Date(ScalarColumn[_Date]):

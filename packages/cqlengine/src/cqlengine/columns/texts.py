@@ -45,6 +45,12 @@ class Text(Column[str]):
         self.min_length = min_length
         self.max_length = max_length
 
+    @property
+    def plain_type(self) -> type | None:
+        """`str` where any text will do."""
+        is_free = self.min_length is None and self.max_length is None
+        return str if is_free and type(self).validate is Text.validate else None
+
     def validate(self, value: Any) -> str | None:
         """Return the text; raise `ValidationError` for what is none, or too short or long."""
         if value is None:
