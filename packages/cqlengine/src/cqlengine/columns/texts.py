@@ -115,22 +115,25 @@ class Bytes(Blob):
     """``blob``, as `Blob`."""
 
 
-class Inet(ScalarColumn[str]):
-    """``inet``: an IP address, as text.
+class Inet(ScalarColumn["IPv4Address | IPv6Address"]):
+    """``inet``: an IP address, as an object of the module `ipaddress`. Accepts text, too.
 
-    Accepts text and the addresses of the module `ipaddress`; text is brought into the form
-    in which it will be read, so that ``"0:0:0:0:0:0:0:1"`` becomes ``"::1"``.
+    Example::
+
+        host.address = "10.0.0.1"
+        host.save()
+        assert host.address.is_private
     """
 
     db_type = "inet"
 
     if TYPE_CHECKING:
 
-        def __set__(self, instance: object, value: str | IPv4Address | IPv6Address | None) -> None:
-            """Accept addresses, too."""
+        def __set__(self, instance: object, value: IPv4Address | IPv6Address | str | None) -> None:
+            """Accept text, too."""
 
-    def cast(self, value: Any) -> str:
-        """Return the text of an address."""
+    def cast(self, value: Any) -> IPv4Address | IPv6Address:
+        """Return an address."""
         from ipaddress import IPv4Address, IPv6Address, ip_address
 
         if isinstance(value, str):
@@ -142,4 +145,4 @@ class Inet(ScalarColumn[str]):
             raise self.refusal(f"{shown(value)} is no IP address: give its text")
         if isinstance(value, IPv6Address) and value.scope_id is not None:
             raise self.refusal(f"{shown(str(value))} has a zone, which cannot be stored")
-        return str(value)
+        return value
