@@ -138,6 +138,8 @@ cdef class FirstAttempt(Encoded):
         attributes["prepared_statement"] = self.prepared
         attributes["snapshot"] = self.plan.snapshot
         attributes["values"] = self.plan.cells(self.frame)
+        if self.prepared.is_idempotent:
+            attributes["is_idempotent"] = True  # all that it can inherit without another message
         return bound
 
     @property

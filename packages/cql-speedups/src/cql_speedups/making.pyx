@@ -36,7 +36,7 @@ cdef object generator_class = None
 # What is read of objects for every request.
 cdef Member m_engine, m_watched
 cdef Member m_known_to, m_ticks, m_timeout
-cdef Member m_inherited, m_protocol_version, m_prepared_state
+cdef Member m_alters_requests, m_protocol_version, m_prepared_state
 cdef Member m_is_read, m_renew, m_snapshot
 cdef Member m_express
 cdef Member m_options
@@ -64,7 +64,7 @@ cdef int look_up() except -1:
     find_member(RequestOptions, "known_to", &m_known_to)
     find_member(RequestOptions, "ticks", &m_ticks)
     find_member(RequestOptions, "timeout", &m_timeout)
-    find_member(PreparedStatement, "_inherited", &m_inherited)
+    find_member(PreparedStatement, "alters_requests", &m_alters_requests)
     find_member(PreparedStatement, "protocol_version", &m_protocol_version)
     find_member(PreparedStatement, "state", &m_prepared_state)
     find_member(PreparedState, "is_read", &m_is_read)
@@ -178,7 +178,7 @@ cdef class RequestMaker:
         cdef FirstAttempt request
         if (
             read_member(state, &m_renew) is not None
-            or read_member(query, &m_inherited)
+            or read_member(query, &m_alters_requests)
             or read_member(read_member(usual.pools, &m_engine), &m_watched)
         ):
             return None

@@ -85,7 +85,7 @@ class RequestMaker:
             pools = session._pools or session.pools
             bound = query.bind(parameters)
             execution = Execution(pools, bound, None, options, options.timeout, options.ticks)  # type: ignore[arg-type]
-            if query._inherited:
+            if query.alters_requests:
                 self.encode(execution, None)
             else:
                 timed = session.use_client_timestamp and not query.state.is_read

@@ -84,11 +84,13 @@ class PreparedState:
 class PreparedFields:
     """What of a prepared statement is read for every request."""
 
-    __slots__ = ("_inherited", "protocol_version", "state")
+    __slots__ = ("_inherited", "alters_requests", "protocol_version", "state")
 
     state: PreparedState
     """What it shares with the other statements of the same text."""
     protocol_version: int
+    alters_requests: bool
+    """Whether a message says otherwise than the session for an attribute that was set here."""
     _inherited: dict[str, Any]
     """The attributes that bound statements take over."""
 
@@ -159,6 +161,7 @@ class PreparedStatement(PreparedFields):
         self.state = state
         self.protocol_version = protocol_version
         self._inherited = {}
+        self.alters_requests = False
 
     @classmethod
     def from_message(
@@ -203,6 +206,8 @@ class PreparedStatement(PreparedFields):
         if name in INHERITED:
             # Another dict, as bound statements may be made of this one right now.
             object.__setattr__(self, "_inherited", {**self._inherited, name: value})
+            if name != "is_idempotent":
+                object.__setattr__(self, "alters_requests", True)
 
     def bind(self, values: Sequence[Any] | Mapping[str, Any] | None) -> BoundStatement:
         """Return a statement with these values for its markers.

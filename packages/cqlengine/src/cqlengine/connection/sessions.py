@@ -38,6 +38,15 @@ MOST_STATEMENTS = 4096
 """Prepared statements that are kept for a session; the oldest one makes room."""
 
 
+def _names_keyspace(text: str) -> bool:
+    """Say whether the table of a statement of the mapper stands with its keyspace."""
+    for before in ("INSERT INTO ", "UPDATE ", " FROM "):
+        _, found, after = text.partition(before)
+        if found:
+            return "." in after.partition(" ")[0]
+    return False
+
+
 class UsedSession:
     """A session with what the mapper keeps for it.
 
@@ -95,6 +104,8 @@ class UsedSession:
         if is_idempotent:
             statement.is_idempotent = True
             kept = self._idempotent
+        if not _names_keyspace(text):
+            return statement  # another keyspace may be in use the next time
         while len(kept) >= MOST_STATEMENTS:
             oldest = next(iter(list(kept)), None)
             kept.pop(oldest, None)  # type: ignore[arg-type]

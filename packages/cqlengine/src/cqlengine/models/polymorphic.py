@@ -57,6 +57,7 @@ def class_of_row(cls: ModelMetaClass, value: Any) -> ModelMetaClass:
 
     Raises `PolymorphicModelException` for a value of no model, or of one that is not below `cls`.
     """
+    cls = cls.__dict__.get("_cloned_from", cls)  # by ContextQuery, which registers none
     base = cls._polymorphic_base
     assert base is not None
     found = base._discriminator_map.get(value)

@@ -73,6 +73,8 @@ def order_of(model: Any, wanted: Any) -> Order | Nearest:
     descending = wanted.startswith("-")
     name = wanted[1:] if descending else wanted
     column = model._columns.get(name)
+    if not model._columns:  # a named table
+        return Order(model._columns[name].quoted, descending)
     if column is None:
         raise QueryException(f"{model.__name__} has no column {name} to order by")
     if name not in model._clustering_keys:
