@@ -1,4 +1,4 @@
-"""What is asked of a model gives a query set, of an instance the instance: `ttl`, `iff`, `using`…"""
+"""`ttl`, `iff`, `using`…: of a model they make a query set, of an instance they return itself."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ class Fetching(Generic[R]):
         return self._one(await self._narrowed(args, kwargs)._aread_some(2))
 
     def _narrowed(self, args: Any, kwargs: Any) -> Self:
-        return self.filter(*args, **kwargs) if args or kwargs else self  # type: ignore[attr-defined, no-any-return]
+        return self.filter(*args, **kwargs) if args or kwargs else self  # type: ignore[attr-defined]
 
     def _one(self, rows: list[R]) -> R:
         if len(rows) == 1:

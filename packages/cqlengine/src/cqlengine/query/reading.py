@@ -77,7 +77,7 @@ def polymorphic_reader(model: Any, names: tuple[str, ...]) -> Callable[[Iterable
     readers: dict[Any, tuple[Any, list[int]]] = {}
 
     def read(rows: Iterable[Any]) -> list[Any]:
-        instances = []
+        instances: list[Any] = []
         for row in rows:
             value = row[index]
             known = readers.get(value)

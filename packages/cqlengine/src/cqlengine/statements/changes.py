@@ -145,7 +145,7 @@ class UpdateStatement(AssignmentStatement):
         """
         if operation not in _OPERATIONS:
             raise StatementException(
-                f"operation={operation!r}: one of {', '.join(_OPERATIONS)[6:]}"
+                f"operation={operation!r}: one of {', '.join(filter(None, _OPERATIONS))}"
             )
         if operation is None and hasattr(column, "assignments"):
             self.updates.extend(column.assignments(value, previous))
