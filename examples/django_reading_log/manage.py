@@ -9,4 +9,6 @@ from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    # Commands are meant to change the schema. Where the site did, the mapper would warn.
+    os.environ.setdefault("CQLENG_ALLOW_SCHEMA_MANAGEMENT", "1")
     execute_from_command_line(sys.argv)

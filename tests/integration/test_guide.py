@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ def test_what_the_guide_shows_works(cassandra: Cluster) -> None:
     done = subprocess.run(
         [*command, str(GUIDE), cassandra.contact_points[0]],
         cwd=ROOT,
+        env={**os.environ, "CQLENG_ALLOW_SCHEMA_MANAGEMENT": "1"},
         capture_output=True,
         text=True,
         timeout=300,
