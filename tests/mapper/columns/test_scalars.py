@@ -305,7 +305,7 @@ def test_values_that_need_no_check_are_known_by_their_class() -> None:
         columns.List(Even).validate([2, 3])
 
 
-# --- counters ----------------------------------------------------------------------------------
+# --- counters ------------------------------------------------------------------------------------
 
 
 def test_counters_send_differences() -> None:

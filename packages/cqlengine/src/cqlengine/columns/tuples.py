@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, TypeVar, overload
 
+from cqlengine.columns.numbers import Float
 from cqlengine.columns.parts import BaseCollectionColumn, converted, same_objects
 from cqlengine.columns.scalars import shown
 from cqlengine.errors import ColumnDefinitionException
@@ -134,19 +135,30 @@ class Tuple(BaseCollectionColumn[_T], Generic[_T]):
 class Vector(BaseCollectionColumn[list[_T]], Generic[_T]):
     """``vector<element, dimension>``: always so many elements, none of them None.
 
+    ``Vector(3)`` is one of floats, ``Vector(columns.Double, 3)`` one of doubles.
+
     Read as a list. Accepts sequences of numbers, `array.array` and arrays of numpy with one
     dimension. Cassandra 5.0 and newer; with an SAI index it can be searched (``ANN OF``).
 
     Example::
 
-        embedding = columns.Vector(columns.Float, 384, custom_index=Index(using="sai"))
+        embedding = columns.Vector(384, custom_index=Index(using="sai"))
     """
 
     db_type = "vector"
 
-    def __init__(
-        self, element: Column[_T] | type[Column[_T]], dimension: int, **kwargs: Any
-    ) -> None:
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self, element: Column[_T] | type[Column[_T]], dimension: int, **kwargs: Any
+        ) -> None: ...
+        @overload
+        def __init__(self: Vector[float], element: int, **kwargs: Any) -> None: ...
+
+    def __init__(self, element: Any, dimension: Any = None, **kwargs: Any) -> None:
+        if dimension is None:
+            element, dimension = Float, element
         if isinstance(dimension, bool) or not isinstance(dimension, int) or dimension < 1:
             raise ColumnDefinitionException(
                 f"Vector: dimension={dimension!r}: a vector has at least one element"
