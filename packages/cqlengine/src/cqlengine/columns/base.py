@@ -67,6 +67,11 @@ class Column(Generic[_T]):
     instance_counter: int = 0
     """How many columns were made so far."""
 
+    db_field_name: str = ""
+    """The name in the table."""
+    quoted: str = ""
+    """The same in double quotes."""
+
     primary_key: bool = False
     partition_key: bool = False
     index: bool = False
@@ -209,10 +214,8 @@ class Column(Generic[_T]):
         self._set_quoted(self.db_field or name)
 
     def _set_quoted(self, name: str) -> None:
-        self.db_field_name: str = name
-        """The name in the table."""
-        self.quoted: str = escape_name(name)
-        """The same in double quotes."""
+        self.db_field_name = name
+        self.quoted = escape_name(name)
 
     @property
     def cql(self) -> str:

@@ -59,8 +59,8 @@ class Connection:
     name: Any
     hosts: Sequence[Any] | None
     consistency: int | None
-    lazy_connect: bool
-    retry_connect: bool
+    lazy_connect: bool = False
+    retry_connect: bool = False
     cluster_options: Any
     session: Any = None
     cluster: Any = None

@@ -45,21 +45,16 @@ class Chained(Generic[_F]):
     ``instance.ttl(60)`` returns the instance, ``Model.ttl(60)`` a query set.
     """
 
-    __slots__ = ("method", "name")
-
     def __init__(self, method: Callable[..., Any]) -> None:
-        self.method = method
+        self.__wrapped__ = method
+        self.__doc__ = method.__doc__
         self.name = method.__name__
-
-    @property
-    def __doc__(self) -> str | None:  # type: ignore[override]
-        return self.method.__doc__
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         """Return the bound method of the instance, or that of a new query set."""
         if instance is None:
             return getattr(owner.objects, self.name)
-        return self.method.__get__(instance, owner)
+        return self.__wrapped__.__get__(instance, owner)  # type: ignore[attr-defined, no-any-return]
 
 
 class hybrid_classmethod:  # noqa: N801 # the name that users of the mapper know
