@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from cql_driver.aio import AsyncResultSet, AsyncSession
-    from cql_driver.cluster import Session
+    from cql_driver.cluster import Cluster, Session
     from cql_driver.cluster.results import ResultSet
     from cqlengine.connection.loops import LoopSessions
     from cqlengine.query.requests import Request
@@ -85,6 +85,8 @@ class Connection:
         self._opens = True
         """Whether what is missing is opened by `hosts`; else there is a given session alone."""
         self._closed = False
+        self._opened: Cluster | None = None
+        """The cluster of the blocking session, where it is the connection's own."""
         self._given: Callable[[], Any] | None = None
         self._blocking: BlockingSession | None = None
         self._loops: LoopSessions | None = None
@@ -260,6 +262,7 @@ class Connection:
 
         register_all(cluster)
         self.cluster, self.session = cluster, session
+        self._opened = cluster
         self._blocking = BlockingSession(session, self.consistency)
 
     def loop_sessions(self) -> LoopSessions:
@@ -303,8 +306,8 @@ class Connection:
         self._close_blocking()
 
     def _close_blocking(self) -> None:
-        if self._opens and self.cluster is not None:
-            cluster = self.cluster
+        cluster, self._opened = self._opened, None
+        if cluster is not None:
             self._blocking = self.session = self.cluster = None
             cluster.shutdown()
 
