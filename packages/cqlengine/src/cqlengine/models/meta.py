@@ -214,7 +214,7 @@ def _taken(cls: ModelMetaClass) -> frozenset[str]:
 
 def _set_names(cls: ModelMetaClass, bases: tuple[type, ...], attributes: dict[str, Any]) -> None:
     """Name the table and make the two exceptions that are of this model alone."""
-    if cls._is_polymorphic and cls._polymorphic_base is not None:
+    if cls._polymorphic_base not in (None, cls):
         cls._table = cls._polymorphic_base._table  # type: ignore[attr-defined]
     else:
         explicit = attributes.get("__table_name__")
