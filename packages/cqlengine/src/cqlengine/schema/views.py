@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, NoReturn, TypeVar
-
+from cqlengine._generic import Generic, TypeVar
 from cqlengine.columns.base import Column
 from cqlengine.errors import ModelDefinitionException, ModelException
 from cqlengine.models.instance import Model
@@ -14,7 +13,7 @@ from cqlengine.schema.normal import normal_type
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Any, ClassVar
+    from typing import Any, ClassVar, NoReturn
 
 __all__ = ["MaterializedView", "ViewMetaClass", "ViewQuerySet"]
 
@@ -142,11 +141,9 @@ class MaterializedView(Model, metaclass=ViewMetaClass):
 
     if not TYPE_CHECKING:
 
-        def _refused(self, *args: Any, **kwargs: Any) -> NoReturn:
-            _refuse(type(self))
-
-        def _refused_by_class(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        @classmethod
+        def _refused(cls, *args: Any, **kwargs: Any) -> NoReturn:
             _refuse(cls)
 
-        create = acreate = classmethod(_refused_by_class)
+        create = acreate = _refused
         save = asave = update = aupdate = delete = adelete = _refused

@@ -1,0 +1,70 @@
+"""Normal forms of types, targets of indexes and conditions of views."""
+
+from __future__ import annotations
+
+import pytest
+
+from cqlengine.schema.normal import normal_conditions, normal_target, normal_type
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("varchar", "text"),
+        ("frozen<list<frozen<map<text, int>>>>", "frozen<list<map<text,int>>>"),
+        ("frozen<tuple<int, text>>", "tuple<int,text>"),
+        ("list<frozen<tuple<int, frozen<list<int>>>>>", "list<tuple<int, list<int>>>"),
+        ("vector<frozen<list<int>>, 3>", "vector<list<int>,3>"),
+        ("frozen<shop.address>", "frozen<Address>"),
+        ('frozen<"Shop"."Address">', 'frozen<"Address">'),
+        ('"address"', "address"),
+        ("frozen<int>", "int"),
+    ],
+)
+def test_one_type_written_in_two_ways(one: str, other: str) -> None:
+    assert normal_type(one) == normal_type(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("list<int>", "frozen<list<int>>"),
+        ("address", "frozen<address>"),
+        ("map<text, frozen<list<int>>>", "frozen<map<text, list<int>>>"),
+        ('"date"', "date"),
+        ('"Address"', "address"),
+        ('"a""b"', '"ab"'),
+        ("vector<float, 3>", "vector<float, 4>"),
+        ("'org.example.One'", "'org.example.Two'"),
+    ],
+)
+def test_two_types(one: str, other: str) -> None:
+    assert normal_type(one) != normal_type(other)
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "normal"),
+    [
+        ('"name"', "text", "name"),
+        ("Name", None, "name"),
+        ('"Name"', "text", '"Name"'),
+        ('KEYS("m")', "map<text, int>", "keys(m)"),
+        ("m", "map<text, int>", "values(m)"),
+        ("l", "list<int>", "values(l)"),
+        ("l", "frozen<list<int>>", "full(l)"),
+        ("full(l)", "frozen<list<int>>", "full(l)"),
+        ("u", "frozen<address>", "u"),
+        ("v", "vector<float, 3>", "v"),
+        ('{"pk":["a"],"ck":["b"]}', "int", '{"pk":["a"],"ck":["b"]}'),
+    ],
+)
+def test_targets(target: str, kind: str | None, normal: str) -> None:
+    assert normal_target(target, kind) == normal
+
+
+def test_conditions_have_no_order_and_no_needless_quotes() -> None:
+    one = normal_conditions('"id" IS NOT NULL AND "Big" is not null AND name = \'and "x"\'')
+    other = normal_conditions('name = \'and "x"\' and id IS NOT NULL AND "Big" IS NOT NULL')
+    assert one == other
+    assert len(one) == 3
+    assert one != normal_conditions("id IS NOT NULL")
