@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from copy import deepcopy
 from itertools import count
-from typing import Generic, TypeVar, overload
 
 from cql_protocol.identifiers import escape_name
+from cqlengine._generic import Generic, TypeVar, overload
 from cqlengine.columns.managers import BaseValueManager
 from cqlengine.errors import ValidationError
 from cqlengine.statements.updates import put

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from copy import copy
-from typing import Generic, TypeVar
 
+from cqlengine._generic import Generic, TypeVar
 from cqlengine.columns.base import checks_only
 from cqlengine.columns.parts import (
     BaseCollectionColumn,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from operator import is_
-from typing import Generic, TypeVar
 
+from cqlengine._generic import Generic, TypeVar
 from cqlengine.columns.base import Column, checks_only
 from cqlengine.errors import ColumnDefinitionException
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
+from cqlengine._generic import TypeVar
 from cqlengine.columns.base import Column, checks_only
 
 TYPE_CHECKING = False

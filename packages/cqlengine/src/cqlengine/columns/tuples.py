@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar, overload
 
+from cqlengine._generic import Generic, TypeVar, overload
 from cqlengine.columns.numbers import Float
 from cqlengine.columns.parts import BaseCollectionColumn, converted, same_objects
 from cqlengine.columns.scalars import shown

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
 
 from cql_protocol.identifiers import protect_type_name
+from cqlengine._generic import Generic, TypeVar
 from cqlengine.columns.base import Column, checks_only
 from cqlengine.columns.managers import BaseValueManager, UDTValueManager
 from cqlengine.columns.scalars import shown
@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from cqlengine.usertype import BaseUserType
 

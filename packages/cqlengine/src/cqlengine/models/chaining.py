@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar, overload
+from cqlengine._generic import Generic, TypeVar, overload
 
 TYPE_CHECKING = False
 
@@ -54,7 +54,7 @@ class Chained(Generic[_F]):
         """Return the bound method of the instance, or that of a new query set."""
         if instance is None:
             return getattr(owner.objects, self.name)
-        return self.__wrapped__.__get__(instance, owner)  # type: ignore[attr-defined, no-any-return]
+        return self.__wrapped__.__get__(instance, owner)
 
 
 class hybrid_classmethod:  # noqa: N801 # the name that users of the mapper know

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
-
+from cqlengine._generic import Generic, TypeVar
 from cqlengine.errors import QueryException
 from cqlengine.query.logs import log
 from cqlengine.query.requests import Request, arun, run
@@ -50,7 +49,7 @@ class Fetching(Generic[R]):
         return table_of(self.model, self._options)
 
     def _statement(self, limit: int | None) -> SelectStatement:
-        return self._selection.statement(self.model, self._table(), limit)
+        return self._selection.narrowed(self.model).statement(self.model, self._table(), limit)
 
     def _request(self, statement: SelectStatement) -> Request:
         options = self._options
@@ -255,6 +254,7 @@ class Fetching(Generic[R]):
                 "count() does not go with distinct(), group_by() or per_partition_limit(): take "
                 "len(), or sum(1 for row in …)"
             )
+        selection = selection.narrowed(self.model)
         selection.check_where(self.model)
         result = yield self._request(selection.count_statement(self._table()))
         total: int = result.current_rows[0][0]

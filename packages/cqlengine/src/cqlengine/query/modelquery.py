@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
-
+from cqlengine._generic import Generic, TypeVar
 from cqlengine.errors import QueryException
 from cqlengine.query.blind import delete_rows, update_rows
 from cqlengine.query.options import checked_ttl
@@ -38,9 +37,7 @@ class ModelQuerySet(AbstractQuerySet[M], Generic[M]):
 
     def _reader(self, result: Any) -> Callable[[Any], list[M]]:
         model, selection = self.model, self._selection
-        if model._is_polymorphic and not (
-            selection.only or selection.deferred or selection.distinct
-        ):
+        if model._is_polymorphic and not selection.distinct:
             read = polymorphic_reader(model, tuple(result.column_names or ()))
         else:
             read = reader_of(model, selection.names(model))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
-
+from cqlengine._generic import Generic, TypeVar
 from cqlengine.errors import QueryException
 from cqlengine.query.fetching import Fetching
 from cqlengine.query.lookups import conditions_of, find_column, where_clauses
@@ -121,8 +120,10 @@ class AbstractQuerySet(Fetching[R], Generic[R]):
 
     def fetch_size(self, v: int | None) -> Self:
         """Return a query whose pages have this many rows."""
-        if isinstance(v, bool) or not isinstance(v, int) or v < 1:
-            raise QueryException(f"fetch_size({v!r}): a number of rows, at least 1")
+        if isinstance(v, bool) or not isinstance(v, int):
+            raise TypeError(f"fetch_size({v!r}): a number of rows, at least 1")
+        if v < 1:
+            raise QueryException(f"fetch_size({v}): a number of rows, at least 1")
         return self._copy(fetch_size=v)
 
     # --- in which order, with what ---------------------------------------------------------------
@@ -139,19 +140,26 @@ class AbstractQuerySet(Fetching[R], Generic[R]):
         return self._copy(order_by=(*self._selection.order_by, *orders))
 
     def only(self, fields: Iterable[str]) -> Self:
-        """Return a query for these columns alone; the others of its instances are None."""
+        """Return a query for these columns alone; the others of its instances are None.
+
+        Instances have their primary key as well, so that they can be changed and saved.
+        """
         fields = self._checked_fields("only", fields)
         if self._selection.deferred or self._selection.only:
             raise QueryException("the query has only() or defer() already")
         return self._copy(only=tuple(fields))
 
     def defer(self, fields: Iterable[str]) -> Self:
-        """Return a query for all columns but these, which are None in its instances."""
+        """Return a query for all columns but these, which are None in its instances.
+
+        Those of the primary key are never left out.
+        """
         fields = self._checked_fields("defer", fields)
         if self._selection.only:
             raise QueryException("the query has only() already: leave the columns out there")
-        kept = frozenset(fields) - self.model._partition_keys.keys()
-        return self._copy(deferred=self._selection.deferred | kept)
+        left_out = frozenset(fields) - self.model._primary_keys.keys()
+        left_out -= {self.model._discriminator_column_name}
+        return self._copy(deferred=self._selection.deferred | left_out)
 
     def _checked_fields(self, verb: str, fields: Iterable[str]) -> list[str]:
         names = [fields] if isinstance(fields, str) else list(fields)
