@@ -25,6 +25,18 @@ SLOW_MODULES |= {"asyncio", "contextlib", "logging", "logging.config", "ssl", "t
 LATER = {"datetime", "decimal", "ipaddress", "re", "selectors", "socket", "uuid"}
 """What requests may need, and neither an import nor a connection does."""
 
+MODELS = """
+from cqlengine import columns, connection
+from cqlengine.models import Model
+class User(Model):
+    id = columns.UUID(primary_key=True)
+    name = columns.Text(required=True)
+    age = columns.Integer()
+    tags = columns.Set(columns.Text)
+connection.setup(["127.0.0.1"], "shop", lazy_connect=True)
+"""
+"""What an application does with the object mapper before its first query."""
+
 NEVER_LOADED = {
     "import cql_protocol": IO_MODULES | SLOW_MODULES | {"cql_driver", "lz4", "cramjam", "geomet"},
     "import cql_driver": SLOW_MODULES | LATER,
@@ -34,11 +46,15 @@ NEVER_LOADED = {
     "import cql_driver.core.engine, cql_driver.runtimes.selector": SLOW_MODULES | LATER,
     # And the first rows.
     "import cql_protocol.messages.type_options": SLOW_MODULES | LATER,
+    "import cqlengine": SLOW_MODULES | LATER | {"cql_driver"},
+    "import cqlengine.columns": SLOW_MODULES | LATER | {"cql_driver"},
+    MODELS: SLOW_MODULES | LATER,
 }
 
 MOST_MODULES = {
     "import cql_driver.cluster": {"cql_driver": 50, "cql_protocol": 16},
     "from cql_driver.cluster import Cluster; Cluster()": {"cql_driver": 50, "cql_protocol": 16},
+    MODELS: {"cqlengine": 40, "cql_driver": 50, "cql_protocol": 30},
 }
 """How many modules of each package may be loaded: every one costs, however small it is.
 
