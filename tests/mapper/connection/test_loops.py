@@ -13,6 +13,8 @@ import pytest
 import uvloop
 
 from cql_driver import NoHostAvailable
+from cql_driver.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile
+from cql_driver.policies import RoundRobinPolicy
 from cqlengine.connection import (
     Connection,
     aclose_all,
@@ -266,3 +268,38 @@ def test_blocking_and_awaited_calls_of_one_connection(connection: Connection) ->
     assert connection.execute(READ).all() == [("a",)]
     assert run(read(connection)) == [("a",)]
     assert connection.execute(READ).all() == [("a",)]
+
+
+def test_clusters_of_a_connection_share_no_policy(
+    hosts: list[str], options: dict[str, Any]
+) -> None:
+    plain = ExecutionProfile(consistency_level="ALL")
+    options["execution_profiles"] = {EXEC_PROFILE_DEFAULT: plain}
+    connection = register_connection("x", hosts, cluster_options=options)
+
+    async def main() -> Any:
+        await read(connection)
+        return (await connection.aget_session()).cluster.profile_manager.default
+
+    used = run(main())
+    assert connection.cluster.profile_manager.default is plain
+    assert used.consistency_level == plain.consistency_level
+    assert used.load_balancing_policy is not plain.load_balancing_policy
+
+
+def test_a_policy_for_two_clusters_is_refused(hosts: list[str], options: dict[str, Any]) -> None:
+    def make() -> dict[str, Any]:
+        profile = ExecutionProfile(RoundRobinPolicy())
+        return {**options, "execution_profiles": {EXEC_PROFILE_DEFAULT: profile}}
+
+    connection = register_connection("x", hosts, cluster_options=make())
+    with pytest.raises(CQLEngineException, match="a function that makes the options anew"):
+        run(read(connection))
+    unregister_connection("x")
+    connection = register_connection("x", hosts, cluster_options=make)
+    assert run(read(connection)) == [("a",)]
+    unregister_connection("x")
+    # One after the other can have it.
+    connection = register_connection("x", hosts, lazy_connect=True, cluster_options=make())
+    for _ in range(2):
+        assert run(read(connection)) == [("a",)]

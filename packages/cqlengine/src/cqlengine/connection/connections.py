@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from os import getpid
 from threading import Lock
-from weakref import ref
+from weakref import WeakSet, ref
 
 from cql_driver.cluster.profiles import checked_consistency
 from cql_driver.cluster.session_base import SessionBase
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cql_driver.aio import AsyncResultSet, AsyncSession
     from cql_driver.cluster import Cluster, Session
+    from cql_driver.cluster.base import ClusterBase
     from cql_driver.cluster.results import ResultSet
     from cqlengine.connection.loops import LoopSessions
     from cqlengine.query.requests import Request
@@ -90,6 +91,8 @@ class Connection:
         self._given: Callable[[], Any] | None = None
         self._blocking: BlockingSession | None = None
         self._loops: LoopSessions | None = None
+        self.clusters: WeakSet[ClusterBase] = WeakSet()
+        """Those that were opened for it, blocking and awaited ones."""
         self._attempts: dict[int, _Attempt] = {}
         making.check_options(making.options_of(self))
 

@@ -104,19 +104,50 @@ def _options(connection: Connection) -> dict[str, Any]:
     check_options(options)
     if connection.retry_connect:
         options.setdefault("wait_for_cluster", PATIENCE)
-    if connection.consistency is not None and options.get("execution_profiles"):
+    further = any(not cluster.is_shutdown for cluster in connection.clusters)
+    if further and not callable(connection.cluster_options):
+        _take_policies_apart(options)
+    profiles = options.get("execution_profiles")
+    if connection.consistency is not None and profiles:
         # A profile of the application's is not changed: this cluster has a copy.
         from cql_driver.cluster import EXEC_PROFILE_DEFAULT
 
-        profiles = options["execution_profiles"] = dict(options["execution_profiles"])
+        profiles = options["execution_profiles"] = dict(profiles)
         if EXEC_PROFILE_DEFAULT in profiles:
             profiles[EXEC_PROFILE_DEFAULT] = profiles[EXEC_PROFILE_DEFAULT].clone()
     return options
 
 
+def _take_policies_apart(options: dict[str, Any]) -> None:
+    """Have one more cluster share no load-balancing policy with those that are open.
+
+    A policy keeps the hosts of one cluster. Where a profile has the default one, its copy gets
+    another; one that the application has made cannot be copied.
+    """
+    from cql_driver.policies import default_lbp_factory
+
+    given = options.get("load_balancing_policy")
+    copies = {}
+    for name, profile in (options.get("execution_profiles") or {}).items():
+        copies[name] = profile.clone()
+        if profile._lbp_explicit:
+            given = profile.load_balancing_policy
+        else:
+            copies[name].load_balancing_policy = default_lbp_factory()
+    if given is not None:
+        raise CQLEngineException(
+            f"cluster_options has a {type(given).__name__}, which is for one cluster alone, and "
+            "the connection opens one for blocking calls and one for each event loop: give "
+            "register_connection(..., cluster_options=f), a function that makes the options anew"
+        )
+    if copies:
+        options["execution_profiles"] = copies
+
+
 def _make(kind: Any, connection: Connection, options: dict[str, Any]) -> Any:
     """Make a cluster whose plain requests have the connection's consistency level, too."""
     cluster = kind(**options) if connection.hosts is None else kind(connection.hosts, **options)
+    connection.clusters.add(cluster)
     if connection.consistency is not None:
         cluster.profile_manager.default.consistency_level = connection.consistency
     return cluster
