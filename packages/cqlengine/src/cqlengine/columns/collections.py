@@ -335,19 +335,26 @@ class Map(BaseContainerColumn[dict[_K, _V]], Generic[_K, _V]):
 
     def deltas(self, value: Any, before: Any) -> Sequence[Update]:
         """Return what puts the entries that differ, and what removes the keys that are gone."""
-        missing = object()
-        changed = [(k, v) for k, v in value.items() if before.get(k, missing) != v]
-        gone = difference(before, value, self.types[0].stored)
+        after, before = self._by_key(value), self._by_key(before)
+        changed = [
+            entry for key, entry in after.items() if key not in before or before[key][1] != entry[1]
+        ]
+        gone = [entry[0] for key, entry in before.items() if key not in after]
         updates = []
         if changed:
             updates.append(add(self.quoted, self._bound(_map_of(changed))))
         if gone:
-            updates.append(remove(self.quoted, self._bound_keys(gone)))
+            convert = self.types[0].dumps
+            keys = converted(gone, convert) if convert else set_of(gone, is_distinct=True)
+            updates.append(remove(self.quoted, keys))
         return updates
 
-    def _bound_keys(self, keys: list[Any]) -> Any:
-        convert = self.types[0].dumps
-        return set_of(keys, is_distinct=True) if convert is None else converted(keys, convert)
+    def _by_key(self, value: Any) -> Any:
+        """Return the entries by their keys as the server keeps them; of equal ones the last."""
+        key = self.types[0].stored
+        if key is None:
+            return _map_of([(k, (k, v)) for k, v in value.items()])
+        return _map_of([(key(k), (k, v)) for k, v in value.items()])
 
 
 def _map_of(pairs: list[tuple[Any, Any]]) -> Any:
