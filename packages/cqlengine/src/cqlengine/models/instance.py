@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cqlengine.errors import DoesNotExist, MultipleObjectsReturned, ValidationError
 from cqlengine.models.chaining import QuerySetDescriptor
+from cqlengine.models.copying import InstanceCopying
 from cqlengine.models.meta import ModelMetaClass
 from cqlengine.models.options import InstanceOptions
 from cqlengine.query import writes
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["BaseModel", "Model"]
 
 
-class BaseModel(InstanceOptions, metaclass=ModelMetaClass):
+class BaseModel(InstanceCopying, InstanceOptions, metaclass=ModelMetaClass):
     """What models do: derive from `Model`.
 
     The values of an instance are attributes of it, by the names of the columns.
@@ -221,6 +222,13 @@ class BaseModel(InstanceOptions, metaclass=ModelMetaClass):
             raise ModelException(
                 f"{cls.__name__} is abstract: query one of the models that derive from it"
             )
+
+    def __delattr__(self, name: str) -> None:
+        """Delete a value: None is saved for a column, which deletes it in the table."""
+        if name in type(self)._columns:
+            self.__dict__[name] = None
+        else:
+            object.__delattr__(self, name)
 
     # --- as a mapping ----------------------------------------------------------------------------
 

@@ -80,6 +80,7 @@ def class_of_row(cls: ModelMetaClass, value: Any) -> ModelMetaClass:
 
 def values_below(cls: ModelMetaClass) -> list[Any]:
     """Return the discriminator values of a model and of those that derive from it."""
+    cls = cls.__dict__.get("_cloned_from", cls)
     found = [cls, *_subclasses(cls)]
     values = [each.__discriminator_value__ for each in found]  # type: ignore[attr-defined]
     return [value for value in dict.fromkeys(values) if value is not None]

@@ -110,11 +110,20 @@ class BatchQuery:
         self._entries.append((text(), values()))
 
     def add_request(
-        self, model: Any, text: str, values: Sequence[Any], is_conditional: bool
+        self,
+        model: Any,
+        text: str,
+        values: Sequence[Any],
+        is_conditional: bool,
+        connection: Any = None,
     ) -> None:
-        """Add the write of a model: called by its verbs."""
+        """Add the write of a model: called by its verbs.
+
+        `connection` is where the instance was read, if that is not its model's own.
+        """
         if not self._explicit:
-            connection = model._get_connection()
+            if connection is None:
+                connection = model._get_connection()
             if self._entries and connection != self._connection:
                 raise CQLEngineException(
                     f"{model.__name__} belongs to another connection than what is in the batch: "

@@ -6,6 +6,7 @@ from cqlengine.errors import IfExistsWithCounterColumn, QueryException, Validati
 from cqlengine.operators import EqualsOperator, InOperator
 from cqlengine.query.options import microseconds
 from cqlengine.query.writes import (
+    conditions_are_static,
     is_repeatable,
     send,
     send_delete,
@@ -56,6 +57,7 @@ def update_rows(
         static_only = static_only and column.static
     if not updates:
         return
+    static_only = static_only and conditions_are_static(model, options)
     keys = model._partition_keys if static_only else model._primary_keys
     where, where_values = _where(model, selection, keys, "update()", whole=True)
     yield from send_update(
@@ -158,6 +160,9 @@ def _where(
 
     With `whole` nothing but the keys may be in it.
     """
+    discriminator = model._discriminator_column
+    if discriminator is not None and discriminator.primary_key:
+        selection = selection.narrowed(model)
     given = {}
     for clause in selection.where:
         column = clause.column

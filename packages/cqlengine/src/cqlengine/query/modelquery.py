@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from typing import Any, Self
 
+    from cqlengine.query.aggregates import Aggregate
+
 __all__ = ["ModelQuerySet"]
 
 M = TypeVar("M")
@@ -71,6 +73,15 @@ class ModelQuerySet(AbstractQuerySet[M], Generic[M]):
         if flat and len(fields) != 1:
             raise TypeError("values_list(flat=True) takes one column")
         return ValuesQuerySet.of(self, fields, flat)
+
+    def annotate(self, **aggregates: Aggregate) -> Any:
+        """Return a query for the groups of `group_by`, or for all rows as one, with aggregates.
+
+        Its rows are dicts of the group's columns and of these names.
+        """
+        from cqlengine.query.simple import AggregateQuerySet
+
+        return AggregateQuerySet.of(self, tuple(aggregates.items()))
 
     def json(self) -> Any:
         """Return a query whose rows are texts in JSON, made by the server."""

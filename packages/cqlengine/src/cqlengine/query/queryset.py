@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Self
 
-    from cqlengine.query.aggregates import Aggregate
     from cqlengine.query.batch import BatchQuery
 
 __all__ = ["AbstractQuerySet"]
@@ -180,15 +179,6 @@ class AbstractQuerySet(Fetching[R], Generic[R]):
             if not find_column(self.model, name).primary_key:
                 raise QueryException(f"group_by(): {name} is not part of the primary key")
         return self._copy(group_by=fields)
-
-    def annotate(self, **aggregates: Aggregate) -> Any:
-        """Return a query for the groups of `group_by`, or for all rows as one, with aggregates.
-
-        Its rows are dicts of the group's columns and of these names.
-        """
-        from cqlengine.query.simple import AggregateQuerySet
-
-        return AggregateQuerySet.of(self, tuple(aggregates.items()))
 
     # --- how it is asked -------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from cqlengine.models.polymorphic import class_of_row
 
 TYPE_CHECKING = False
@@ -34,37 +36,53 @@ def make_reader(model: Any, names: Sequence[str]) -> Callable[[Iterable[Any]], l
 def _plain_reader(model: Any, names: tuple[str, ...]) -> Callable[[Iterable[Any]], list[Any]]:
     """Return the reader of rows that all become instances of this model."""
     columns = [model._columns[name] for name in names]
-    loads = [
-        (name, column.loads)
-        for name, column in zip(names, columns, strict=True)
-        if column.loads is not None
-    ]
-    copied = [
-        (name, column.snapshot)
-        for name, column in zip(names, columns, strict=True)
-        if column.is_mutable
-    ]
-    new = model.__new__
+    loads = [column.loads for column in columns]
+    copies = [column.snapshot if column.is_mutable else None for column in columns]
+    make = _make_reader(
+        names,
+        tuple(at for at, load in enumerate(loads) if load is not None),
+        tuple(at for at, copy in enumerate(copies) if copy is not None),
+    )
+    return make(model, loads, copies)  # type: ignore[no-any-return]
 
-    def read(rows: Iterable[Any]) -> list[Any]:
-        instances: list[Any] = []
-        for row in rows:
-            values = dict(zip(names, row, strict=True))
-            for name, load in loads:
-                values[name] = load(values[name])
-            previous = values.copy()
-            for name, copy in copied:
-                previous[name] = copy(values[name])
-            instance = new(model)
-            instance.__dict__ = values
-            instance._previous = previous
-            instance._is_persisted = True
-            instance._options_next = None
-            instance._using = None
-            instances.append(instance)
-        return instances
 
-    return read
+@cache
+def _make_reader(names: tuple[str, ...], loaded: tuple[int, ...], copied: tuple[int, ...]) -> Any:
+    """Return what makes readers of rows with these columns.
+
+    The loop over the columns of a row is written out: to make a dict with given keys takes half
+    the time of one with keys from a tuple. `loaded` and `copied` are the positions of those
+    columns whose values are converted, and of those that instances have a copy of.
+    """
+    cells = [f"v{at}" for at in range(len(names))]
+    before = [f"v{at}" if at not in copied else f"copy{at}(v{at})" for at in range(len(names))]
+    lines = [
+        "def make(model, loads, copies):",
+        *(f"    load{at} = loads[{at}]" for at in loaded),
+        *(f"    copy{at} = copies[{at}]" for at in copied),
+        "    new = model.__new__",
+        "    def read(rows):",
+        "        instances = []",
+        f"        for {' '.join(f'{cell},' for cell in cells) or '()'} in rows:",
+        *(f"            v{at} = load{at}(v{at})" for at in loaded),
+        "            instance = new(model)",
+        f"            instance.__dict__ = {_display(names, cells)}",
+        f"            instance._previous = {_display(names, before)}",
+        "            instance._is_persisted = True",
+        "            instance._options_next = None",
+        "            instance._using = None",
+        "            instances.append(instance)",
+        "        return instances",
+        "    return read",
+    ]
+    scope: dict[str, Any] = {}
+    # Of an identifier for each column, and of names as literals of Python.
+    exec(compile("\n".join(lines), f"<make of {__name__}>", "exec"), scope)  # noqa: S102
+    return scope["make"]
+
+
+def _display(names: Sequence[str], values: Sequence[str]) -> str:
+    return f"{{{', '.join(f'{name!r}: {value}' for name, value in zip(names, values, strict=True))}}}"
 
 
 def polymorphic_reader(model: Any, names: tuple[str, ...]) -> Callable[[Iterable[Any]], list[Any]]:

@@ -39,6 +39,7 @@ class Selection:
         "only",
         "order_by",
         "per_partition_limit",
+        "plain",
         "where",
     )
 
@@ -56,6 +57,7 @@ class Selection:
         self.aggregates: tuple[tuple[str, Aggregate], ...] = ()
         self.fetch_size: Any = None
         self.json = False
+        self.plain = False
 
     def copied(self, **changes: Any) -> Selection:
         """Return a copy with other values for some of its attributes."""
@@ -69,14 +71,31 @@ class Selection:
     # --- what is selected ------------------------------------------------------------------------
 
     def names(self, model: Any) -> tuple[str, ...]:
-        """Return the attributes that rows are made of, in the order in which they are selected."""
+        """Return the attributes that rows are made of, in the order in which they are selected.
+
+        Instances have their key, and what tells their class, even if `only` does not name them;
+        what is `plain` (tuples, JSON) has nothing else than what was asked for.
+        """
         if self.distinct:
             return self.distinct
         if self.only:
-            return tuple(name for name in self.only if name not in self.deferred)
+            names = tuple(name for name in self.only if name not in self.deferred)
+            if self.plain:
+                return names
+            needed = {*model._primary_keys, model._discriminator_column_name, *names}
+            return tuple(name for name in model._columns if name in needed)
         if self.deferred:
             return tuple(name for name in model._columns if name not in self.deferred)
         return tuple(model._columns)
+
+    def narrowed(self, model: Any) -> Selection:
+        """Return what is asked for of the rows of a model, which may share a table with others."""
+        if not model._is_polymorphic or model._is_polymorphic_base:
+            return self
+        from cqlengine.query.hierarchy import where_in_hierarchy
+
+        where = where_in_hierarchy(model, self)
+        return self if where is self.where else self.copied(where=where)
 
     def statement(self, model: Any, table: str, limit: int | None) -> SelectStatement:
         """Return the SELECT, of at most `limit` rows."""
@@ -149,13 +168,13 @@ class Selection:
                     ".allow_filtering(), which reads all rows"
                 )
         if not self._whole_partition(model):
-            missing = [n for n in model._partition_keys if n not in self._compared()]
+            missing = [n for n in model._partition_keys if n not in self.compared()]
             raise QueryException(
                 "filter() needs every column of the partition key by = or IN, or an index; "
                 f"missing: {', '.join(missing)}; .allow_filtering() reads all rows"
             )
 
-    def _compared(self) -> set[str]:
+    def compared(self) -> set[str]:
         """Return the columns that are compared by = or IN."""
         return {
             clause.column.column_name
@@ -164,4 +183,4 @@ class Selection:
         }
 
     def _whole_partition(self, model: Any) -> bool:
-        return set(model._partition_keys) <= self._compared()
+        return set(model._partition_keys) <= self.compared()

@@ -67,8 +67,8 @@ class ValuesQuerySet(_Derived):
         """Make one of a query of instances."""
         names = query._checked_fields("values_list", fields)
         if not names:
-            names = list(query._selection.names(query.model))
-        made = cls._from(query, only=tuple(names), deferred=frozenset())
+            names = list(query._selection.copied(plain=True).names(query.model))
+        made = cls._from(query, only=tuple(names), deferred=frozenset(), plain=True)
         made._flat = flat
         return made
 
@@ -101,7 +101,7 @@ class JsonQuerySet(_Derived):
     @classmethod
     def of(cls, query: AbstractQuerySet[Any]) -> Self:
         """Make one of a query of instances."""
-        return cls._from(query, json=True)
+        return cls._from(query, json=True, plain=True)
 
     def _reader(self, result: Any) -> Callable[[Any], list[Any]]:
         return lambda rows: [row[0] for row in rows]

@@ -45,6 +45,7 @@ def save(instance: Any, options: WriteOptions) -> Steps[None]:
 
 
 def _set_discriminator(instance: Any, model: Any) -> None:
+    """Have a row be told as one of the model; its value is in the key, maybe."""
     if model.__discriminator_value__ is None:
         raise PolymorphicModelException(
             f"{model.__name__} has no __discriminator_value__: save one of the models below it"
@@ -112,9 +113,11 @@ def _row_values(instance: Any, writers: Sequence[Any], static_only: bool) -> lis
     values, previous = instance.__dict__, instance._previous
     bound: list[Any] = []
     for name, validate, dumps, column in writers:
-        if static_only and not (column.static or column.partition_key):
-            continue
         value = values.get(name, _MISSING)
+        if static_only and not (column.static or column.partition_key):
+            if column.default is None and not column.is_null(values.get(name)):
+                _refuse_rowless(instance, column)
+            continue
         if value is _MISSING:
             if column.required or column.primary_key:
                 refuse_missing(column)
@@ -133,6 +136,14 @@ def _row_values(instance: Any, writers: Sequence[Any], static_only: bool) -> lis
     return bound
 
 
+def _refuse_rowless(instance: Any, column: Any) -> None:
+    keys = ", ".join(type(instance)._clustering_keys)
+    raise ValidationError(
+        f"{column.column_name}: it belongs to a row, but the instance has no value for {keys}; "
+        "without one static columns alone are saved"
+    )
+
+
 def refuse_missing(column: Any) -> None:
     """Raise for a column that must have a value and has none."""
     why = "it is part of the primary key" if column.primary_key else "it is required"
@@ -149,8 +160,11 @@ def update(instance: Any, options: WriteOptions) -> Steps[None]:
         raise IfExistsWithCounterColumn(
             f"{model.__name__} has counters, which cannot be written with IF EXISTS"
         )
+    if model._is_polymorphic:
+        _set_discriminator(instance, model)
     updates, static_only = _changes(instance, plan_of(model).writers)
     if updates:
+        static_only = static_only and conditions_are_static(model, options)
         yield from send_update(
             model,
             options,
@@ -237,6 +251,15 @@ def send_update(
     yield from send(model, options, text, values, is_plain and not condition, bool(condition))
 
 
+def conditions_are_static(model: Any, options: WriteOptions) -> bool:
+    """Say whether an UPDATE of static columns has no condition on a single row either."""
+    return all(
+        model._columns[model._db_map[clause.field]].static
+        for clause in options.conditions
+        if clause.field in model._db_map
+    )
+
+
 def conditions_text(options: WriteOptions, values: list[Any]) -> str:
     """Return the IF clause; its values are added to `values`."""
     if options.conditions:
@@ -263,6 +286,8 @@ def delete(instance: Any, options: WriteOptions) -> Steps[None]:
         )
     if options.ttl is not None or options.if_not_exists:
         raise QueryException("a DELETE has neither a TTL nor IF NOT EXISTS")
+    if model._is_polymorphic and model._discriminator_column.primary_key:
+        _set_discriminator(instance, model)
     parts, where_values, gap = [], [], False
     for name, column in model._primary_keys.items():
         value = column.validate(instance.__dict__.get(name))
@@ -316,7 +341,7 @@ def send(
     """Run a statement, or put it into the batch; raise `LWTException` when it was not applied."""
     batch = options.batch
     if batch is not None:
-        batch.add_request(model, text, values, is_conditional)
+        batch.add_request(model, text, values, is_conditional, options.connection)
         return
     connection = options.connection
     if connection is None:
