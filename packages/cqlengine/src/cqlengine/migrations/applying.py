@@ -94,9 +94,14 @@ def applying(
         if again is not None:
             plan = yield from again()
             check(plan)
-        return (yield from _Run(plan, record, options).all_steps())
-    finally:
+        applied = yield from _Run(plan, record, options).all_steps()
+    except GeneratorExit:
+        raise  # nobody is there any more to carry requests out
+    except BaseException:
         yield from _release(record)
+        raise
+    yield from _release(record)
+    return applied
 
 
 def check(plan: Plan) -> None:

@@ -36,7 +36,7 @@ def _has(live: LiveKeyspace, kind: str, owner: str, name: str) -> bool:
 
 
 def digest(live: LiveKeyspace, unit: str) -> str:
-    """Return a digest of all there is of a unit: "keyspace", "table x" or "type x".
+    """Return a digest of all there is of a unit: "keyspace", "table x" (or a view) or "type x".
 
     To a table belong its columns, options, indexes and views, as they are exported as CQL. What
     is not there has a digest, too.
@@ -45,6 +45,7 @@ def digest(live: LiveKeyspace, unit: str) -> str:
     if kind == "keyspace":
         text = f"{live.exists} {live.replication!r} {live.durable_writes}"
     else:
-        found = (live.user_types if kind == "type" else live.tables).get(name)
+        places = [live.user_types] if kind == "type" else [live.tables, live.views]
+        found = next((place[name] for place in places if name in place), None)
         text = "" if found is None else found.export_as_string()
     return sha256(text.encode()).hexdigest()[:16]

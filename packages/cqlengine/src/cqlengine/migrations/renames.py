@@ -73,8 +73,7 @@ def rename_keys(
 
 _KEYS_ONLY = (
     "CQL renames columns of the primary key only",
-    "keep the name in the table by db_field; or add the new column beside the old one, copy the "
-    "values, and drop the old one in a later migration",
+    "keep the name in the table by db_field; or add the new column, copy the values, drop the old",
 )
 
 
