@@ -46,9 +46,7 @@ class UserDefinedType(Column[_U], Generic[_U]):
     value_manager: type[BaseValueManager] = UDTValueManager
 
     def __init__(self, user_type: type[_U], frozen: bool = True, **kwargs: Any) -> None:
-        from cqlengine.usertype import BaseUserType
-
-        if not isinstance(user_type, type) or not issubclass(user_type, BaseUserType):
+        if not isinstance(user_type, type) or not hasattr(user_type, "register_for_keyspace"):
             raise ColumnDefinitionException(
                 f"UserDefinedType: {user_type!r} is no user type: derive it from UserType"
             )

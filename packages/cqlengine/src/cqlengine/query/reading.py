@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 from cqlengine.models.polymorphic import class_of_row
 
@@ -46,7 +46,7 @@ def _plain_reader(model: Any, names: tuple[str, ...]) -> Callable[[Iterable[Any]
     return make(model, loads, copies)  # type: ignore[no-any-return]
 
 
-@cache
+@lru_cache(maxsize=_MOST_READERS)
 def _make_reader(names: tuple[str, ...], loaded: tuple[int, ...], copied: tuple[int, ...]) -> Any:
     """Return what makes readers of rows with these columns.
 
@@ -77,12 +77,13 @@ def _make_reader(names: tuple[str, ...], loaded: tuple[int, ...], copied: tuple[
     ]
     scope: dict[str, Any] = {}
     # Of an identifier for each column, and of names as literals of Python.
-    exec(compile("\n".join(lines), f"<make of {__name__}>", "exec"), scope)  # noqa: S102
+    exec(compile("\n".join(lines), f"<make of {__name__}>", "exec"), scope)
     return scope["make"]
 
 
 def _display(names: Sequence[str], values: Sequence[str]) -> str:
-    return f"{{{', '.join(f'{name!r}: {value}' for name, value in zip(names, values, strict=True))}}}"
+    items = ", ".join(f"{name!r}: {value}" for name, value in zip(names, values, strict=True))
+    return f"{{{items}}}"
 
 
 def polymorphic_reader(model: Any, names: tuple[str, ...]) -> Callable[[Iterable[Any]], list[Any]]:
