@@ -36,10 +36,12 @@ def test_a_table_with_composite_keys_an_order_and_static_columns() -> None:
 def test_indexes() -> None:
     assert create_indexes(User) == ["CREATE INDEX IF NOT EXISTS ON shop.user (name)"]
     assert create_indexes(Order) == [
-        'CREATE CUSTOM INDEX IF NOT EXISTS ON shop."Orders" (meaning) USING \'sai\' '
-        "WITH OPTIONS = {'similarity_function': 'cosine'}",
-        'CREATE CUSTOM INDEX IF NOT EXISTS ON shop."Orders" (keys(parts)) USING \'sai\'',
-        'CREATE CUSTOM INDEX IF NOT EXISTS by_part ON shop."Orders" (entries(parts)) USING \'sai\'',
+        (
+            "CREATE CUSTOM INDEX IF NOT EXISTS ON shop.\"Orders\" (meaning) USING 'sai' "
+            "WITH OPTIONS = {'similarity_function': 'cosine'}"
+        ),
+        "CREATE CUSTOM INDEX IF NOT EXISTS ON shop.\"Orders\" (keys(parts)) USING 'sai'",
+        "CREATE CUSTOM INDEX IF NOT EXISTS by_part ON shop.\"Orders\" (entries(parts)) USING 'sai'",
     ]
 
 
@@ -108,7 +110,7 @@ def test_models_that_contradict_each_other_are_refused() -> None:
         id = columns.Integer(primary_key=True)
         at = columns.Integer(primary_key=True)
 
-    with pytest.raises(ModelDefinitionException, match="One and Other share.*the column name"):
+    with pytest.raises(ModelDefinitionException, match=r"One and Other share.*the column name"):
         wanted_tables([One, Other], "shop")
     with pytest.raises(ModelDefinitionException, match="not the primary key"):
         wanted_tables([One, Another], "shop")

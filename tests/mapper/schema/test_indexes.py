@@ -38,8 +38,10 @@ def on(column: columns.Column[Any]) -> list[str]:
         (
             columns.Text(custom_index=Index(using="sasi", options={"mode": "PREFIX"})),
             [
-                "CREATE CUSTOM INDEX (c) USING 'org.apache.cassandra.index.sasi.SASIIndex' "
-                "WITH OPTIONS = {'mode': 'PREFIX'}"
+                (
+                    "CREATE CUSTOM INDEX (c) USING 'org.apache.cassandra.index.sasi.SASIIndex' "
+                    "WITH OPTIONS = {'mode': 'PREFIX'}"
+                )
             ],
         ),
         (
@@ -87,7 +89,7 @@ def test_two_parts_at_once_are_refused() -> None:
 
 def test_an_index_of_what_is_no_column_is_refused() -> None:
     model = made(__indexes__=[Index("nam")], name=columns.Text())
-    with pytest.raises(ModelDefinitionException, match="index of nam.*it has name, id"):
+    with pytest.raises(ModelDefinitionException, match=r"index of nam.*it has name, id"):
         create_indexes(model)
 
 
@@ -137,9 +139,7 @@ def test_a_missing_index() -> None:
     found = only(differences(made(c=columns.Text(custom_index=Index())), live))
     assert (found.kind, found.safety) == (Kind.INDEX_MISSING, Safety.COSTLY)
     assert found.what == "shop.thing has no sai index of c"
-    assert found.statements == (
-        "CREATE CUSTOM INDEX IF NOT EXISTS ON shop.thing (c) USING 'sai'",
-    )
+    assert found.statements == ("CREATE CUSTOM INDEX IF NOT EXISTS ON shop.thing (c) USING 'sai'",)
     new = differences(made(c=columns.Text(index=True)), live_of())
     assert [each.kind for each in new] == [Kind.TABLE_MISSING, Kind.INDEX_MISSING]
     assert new[1].safety is Safety.SAFE

@@ -119,7 +119,7 @@ def compare_keyspace(
             f"replicated by {there.export_for_schema()}, not by {wanted.export_for_schema()}"
         )
     if live.durable_writes != durable_writes:
-        changes.append(f"durable_writes is {protect_name(str(live.durable_writes).lower())}")
+        changes.append(f"durable_writes is {str(live.durable_writes).lower()}")
     if not changes:
         return []
     return [

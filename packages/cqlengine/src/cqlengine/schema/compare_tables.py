@@ -57,9 +57,11 @@ def compare_table(
 
 
 def key_of(table: Relation) -> str:
-    """Return the primary key as it stands in CQL: ``((a, b), c)``."""
+    """Return the primary key as it stands in CQL: ``((a, b), c)`` or ``(a, b)``."""
     first = ", ".join(_names(table.partition_key))
-    return f"({', '.join([f'({first})', *_names(table.clustering_key)])})"
+    if len(table.partition_key) > 1:
+        first = f"({first})"
+    return f"({', '.join([first, *_names(table.clustering_key)])})"
 
 
 def order_of(table: Relation) -> str:

@@ -199,7 +199,8 @@ def _keyspace_of(model: Any, connection: Any) -> str:
     """Return the keyspace of a model, else that of the session it uses."""
     found = model._get_keyspace()
     if found is None:
-        session = getattr(find_connection(connection), "session", None)
+        used = find_connection(connection)
+        session = used.given_session or used.session
         found = getattr(session, "keyspace", None)
     if not found:
         raise UndefinedKeyspaceException(
