@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
+from cql_protocol.errors import RequestValidationException
 from cql_protocol.identifiers import quote_text
 from cqlengine.connection.registry import default_keyspace
 from cqlengine.errors import UndefinedKeyspaceException
@@ -59,7 +60,7 @@ class Question:
     def made(cls, models: Iterable[Any], keyspace: str | None, choices: Choices) -> Self:
         """Return the question; raises `MigrationError` where it is not clear."""
         given = tuple(models)
-        tables = [model for model in given if not _is_user_type(model)]
+        tables = _with_relatives(model for model in given if not _is_user_type(model))
         keyspace = keyspace or _keyspace_of(tables)
         elsewhere = [model for model in tables if model.__keyspace__ not in (None, keyspace)]
         return cls(
@@ -78,6 +79,18 @@ class Question:
 
 def _is_user_type(model: Any) -> bool:
     return hasattr(model, "_fields")
+
+
+def _with_relatives(models: Iterable[Any]) -> list[Any]:
+    """Add the models that share a table, so that no column of theirs seems to be nobody's."""
+    found: dict[Any, None] = {}
+    for model in models:
+        found[model] = None
+        base = getattr(model, "_polymorphic_base", None)
+        if base is not None:
+            family = (base, *base._discriminator_map.values())
+            found.update(dict.fromkeys(each for each in family if not each.__abstract__))
+    return list(found)
 
 
 def _keyspace_of(models: list[Any]) -> str:
@@ -142,11 +155,15 @@ def _without_unknown(
 
 def _dropped_columns(keyspace: str) -> Procedure[Dropped]:
     """Ask the server for columns that were dropped, which it remembers."""
-    rows = yield Request(
-        "SELECT table_name, column_name, type, kind FROM system_schema.dropped_columns "
-        f"WHERE keyspace_name = {quote_text(keyspace)}",
-        fetch_size=None,
-        is_idempotent=True,
-        prepared=False,
-    )
-    return {(table, column): (kind, place) for table, column, kind, place in rows.current_rows}
+    try:
+        answer = yield Request(
+            "SELECT * FROM system_schema.dropped_columns "
+            f"WHERE keyspace_name = {quote_text(keyspace)}",
+            fetch_size=None,
+            is_idempotent=True,
+            prepared=False,
+        )
+    except RequestValidationException:
+        return {}  # this server has no such table, or does not show it to us
+    rows = [dict(zip(answer.column_names, row, strict=True)) for row in answer.current_rows]
+    return {(row["table_name"], row["column_name"]): (row["type"], row.get("kind")) for row in rows}

@@ -126,6 +126,13 @@ class Recorded:
         return found
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # in containers a number may be all there is
+        return "somebody"
+
+
 class Record:
     """The record of one keyspace, for one run.
 
@@ -137,7 +144,7 @@ class Record:
         self.keyspace = keyspace
         self.lease = lease
         self.run = uuid.uuid1()
-        self.who = f"{getpass.getuser()}@{platform.node()} process {os.getpid()}"
+        self.who = f"{_user()}@{platform.node()} process {os.getpid()}"
         self.holder = f"{self.who} run {self.run}"
         self.table = f"{protect_name(keyspace)}.{RECORD_TABLE}"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cqlengine.schema.live import LiveKeyspace
     from cqlengine.schema.wanted import WantedTable
 
-    Dropped = Mapping[tuple[str, str], tuple[str, str]]
+    Dropped = Mapping[tuple[str, str], tuple[str, str | None]]
 
 __all__ = ["split_impossible"]
 
@@ -29,7 +29,8 @@ def split_impossible(
 ) -> tuple[list[Difference], list[Problem]]:
     """Return the differences that can be carried out, and the others as problems.
 
-    `dropped` are columns that were dropped once, with their type and kind, by table and name.
+    `dropped` are columns that were dropped once, with their type and kind (None if the server
+    does not tell), by table and name.
     """
     rest: list[Difference] = []
     problems: list[Problem] = []
@@ -71,7 +72,8 @@ def _back_again(
     # Of a dropped column a server keeps user types as tuples: whether they fit is its own to say.
     if "tuple<" in was and "tuple<" not in kind:
         return None
-    was_static = before[1] == "static"
+    # ScyllaDB does not tell whether it was static.
+    was_static = column.is_static if before[1] is None else before[1] == "static"
     if kind == was and column.is_static == was_static and kind != "counter":
         return None
     shown = f"static {was}" if was_static else was

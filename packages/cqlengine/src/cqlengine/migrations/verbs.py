@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cqlengine.connection.registry import find_connection
 from cqlengine.migrations.applying import Options, applying, check
 from cqlengine.migrations.driving import adrive, drive
+from cqlengine.migrations.errors import MigrationError
 from cqlengine.migrations.planning import Question, planning
 from cqlengine.migrations.plans import Plan
 from cqlengine.migrations.records import Record
@@ -138,6 +139,10 @@ def _applying(
     what: Plan | Models, keyspace: str | None, choices: Choices, options: Options
 ) -> Procedure[Applied]:
     if isinstance(what, Plan):
+        if choices:
+            raise MigrationError(
+                f"{', '.join(choices)}: that is for planning, and what was given is a plan already"
+            )
         return (yield from applying(what, Record(what.keyspace, options.lease), options))
     question = Question.made(what, keyspace, choices)
     first = yield from planning(question)
