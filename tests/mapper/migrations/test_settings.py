@@ -177,6 +177,52 @@ def test_django_has_to_be_there_when_its_settings_are_named() -> None:
     assert "Traceback" not in process.stderr
 
 
+DJANGO = {
+    "django/__init__.py": "def setup():\n    import django.apps\n",
+    "django/conf.py": "import config as settings\n",
+    "django/apps.py": """
+import shelf.models
+import types
+
+class Registry:
+    ready = True
+    def get_app_configs(self):
+        return [
+            types.SimpleNamespace(models_module=shelf.models),
+            types.SimpleNamespace(models_module=None),
+        ]
+
+apps = Registry()
+""",
+    "config.py": "CQLENGINE = {'KEYSPACE': 'shelves', 'HOSTS': ['10.0.0.1']}\n",
+    "shelf/__init__.py": "",
+    "shelf/models.py": MODULE,
+}
+"""As much of Django as its settings and the models of its apps; the example has the real one."""
+
+
+def test_a_project_of_django_is_set_up_and_has_the_models_of_its_apps(tmp_path: Path) -> None:
+    for name, text in DJANGO.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    program = (
+        "from cqlengine.migrations.cli import _parser\n"
+        "from cqlengine.migrations.settings import gather\n"
+        "found = gather(_parser().parse_args(['plan']), {'DJANGO_SETTINGS_MODULE': 'config'})\n"
+        "print([model.__name__ for model in found.models], found.keyspace, found.connection.hosts)"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert process.stdout == "['Address', 'User', 'UserByName'] shelves ['10.0.0.1']\n", process
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
