@@ -128,6 +128,9 @@ def test_what_is_accepted_is_kept_in_the_form_in_which_it_is_read(
         (LIST, [1, None], "^field: None cannot be a part of it"),
         (LIST, [1, "x"], "^field, an element: 'x' .* is no whole number"),
         (LIST, [1 << 40], "out of the range"),
+        (LIST, [5, -(1 << 31) - 1, 7], "out of the range"),
+        (named(columns.List(columns.Float)), [1.5, float("nan"), 3.5e38], "out of the range"),
+        (named(columns.List(columns.Float)), [float("nan"), -3.5e38], "out of the range"),
         (SET, ["a"], "is no set: give a set, or make the column with strict=False"),
         (SET, {None}, "None cannot be a part of it"),
         (SET, {"a", 5}, "^field, an element: 5 .* is no str"),
@@ -351,6 +354,7 @@ def test_vectors_are_lists_made_of_any_sequence() -> None:
     value = [1.0, 2.5, -3.0]
     assert VECTOR.validate(value) is value
     assert back(VECTOR, value) == value
+    assert VECTOR.validate([float("inf"), float("nan"), 3.4028235677973362e38])
     for given in ((1, 2.5, -3), array("f", value), array("d", value)):
         valid = VECTOR.validate(given)
         assert type(valid) is list

@@ -296,7 +296,8 @@ def test_values_that_need_no_check_are_known_by_their_class() -> None:
     assert columns.Text(max_length=5).plain_type is None
     assert columns.Ascii().plain_type is None
     assert columns.Double().plain_type is float
-    assert columns.Integer().plain_type is None
+    assert columns.Integer().plain_type is int
+    assert columns.TinyInt().plain_limits == (-128, 127)
     assert columns.VarInt().plain_type is int
     assert Short().plain_type is None
     assert Even().plain_type is None

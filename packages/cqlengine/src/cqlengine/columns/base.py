@@ -64,6 +64,8 @@ class Column(Generic[_T]):
     is_container: bool = False
     """Whether it is a list, set or map, whose empty value is the same as null."""
     is_counter: bool = False
+    plain_limits: tuple[Any, Any] | None = None
+    """The least and the greatest value of `plain_type`; None where there are no limits."""
     instance_counter: int = 0
     """How many columns were made so far."""
 
@@ -156,7 +158,10 @@ class Column(Generic[_T]):
 
     @property
     def plain_type(self) -> type | None:
-        """The class whose values (but not those of its subclasses) are all valid as they are."""
+        """The class whose values within `plain_limits` are valid as they are.
+
+        None where each must be looked at. Values of subclasses must be, too.
+        """
         return None
 
     @property

@@ -172,6 +172,8 @@ class List(BaseContainerColumn[list[_T]], Generic[_T]):
 
     def convert_parts(self, value: Any, functions: Sequence[Convert]) -> Any:
         """Return the list with converted elements; itself if none changes."""
+        if functions[0] is None and type(value) is list:
+            return value
         made = converted(value, functions[0])
         return value if type(value) is list and same_objects(made, value) else made
 
@@ -228,17 +230,22 @@ class Set(BaseContainerColumn[set[_T]], Generic[_T]):
 
     def check_kind(self, value: Any) -> None:
         """Raise `ValidationError` for what is no set; lists pass where `strict` is False."""
-        if isinstance(value, AbstractSet) or (not self.strict and isinstance(value, (list, tuple))):
+        if isinstance(value, (set, AbstractSet)) or (
+            not self.strict and isinstance(value, (list, tuple))
+        ):
             return
         hint = ": give a set, or make the column with strict=False" if self.strict else ""
         raise self.refusal(f"{shown(value)} is no set{hint}")
 
     def convert_parts(self, value: Any, functions: Sequence[Convert]) -> Any:
         """Return the set with converted elements; itself if none changes."""
-        made = converted(value, functions[0])
-        if isinstance(value, AbstractSet) and same_objects(made, value):
+        is_set = isinstance(value, (set, AbstractSet))
+        if is_set and functions[0] is None:
             return value
-        return set_of(made, is_distinct=isinstance(value, AbstractSet))
+        made = converted(value, functions[0])
+        if is_set and same_objects(made, value):
+            return value
+        return set_of(made, is_distinct=is_set)
 
     @property
     def dumps(self) -> Convert:
@@ -306,7 +313,7 @@ class Map(BaseContainerColumn[dict[_K, _V]], Generic[_K, _V]):
 
     def check_kind(self, value: Any) -> None:
         """Raise `ValidationError` for what is no mapping."""
-        if not isinstance(value, Mapping):
+        if not isinstance(value, (dict, Mapping)):
             raise self.refusal(f"{shown(value)} is no dict")
 
     def holds_none(self, value: Any) -> bool:
@@ -315,6 +322,8 @@ class Map(BaseContainerColumn[dict[_K, _V]], Generic[_K, _V]):
 
     def convert_parts(self, value: Any, functions: Sequence[Convert]) -> Any:
         """Return the map with converted keys and values; itself if none changes."""
+        if functions[0] is functions[1] is None:
+            return value
         keys = converted(value, functions[0])
         values = converted(value.values(), functions[1])
         if same_objects(keys, value) and same_objects(values, value.values()):
@@ -323,7 +332,7 @@ class Map(BaseContainerColumn[dict[_K, _V]], Generic[_K, _V]):
 
     def validators(self, value: Any) -> tuple[Convert, ...]:
         """Return what checks the keys and what checks the values."""
-        keys, values = self.types
+        keys, values = self.checks
         return (checker(keys, value), checker(values, value.values()))
 
     def snapshot(self, value: Any) -> Any:

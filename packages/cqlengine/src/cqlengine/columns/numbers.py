@@ -76,17 +76,18 @@ class Integer(VarInt):
     """
 
     db_type = "int"
-    _limit = 1 << 31
+    plain_limits = (-(1 << 31), (1 << 31) - 1)
+    _plain_type = int
 
     def cast(self, value: Any) -> int:
         """Return an int that fits the type."""
         if type(value) is not int:
             value = super().cast(value)
-        if -self._limit <= value < self._limit:
+        least, greatest = self.plain_limits
+        if least <= value <= greatest:
             return value  # type: ignore[no-any-return] # an int by now
         raise self.refusal(
-            f"{shown(value)} is out of the range of {self.db_type}, "
-            f"{-self._limit} to {self._limit - 1}"
+            f"{shown(value)} is out of the range of {self.db_type}, {least} to {greatest}"
         )
 
 
@@ -94,21 +95,21 @@ class TinyInt(Integer):
     """``tinyint``: a number of 8 bits, -128 to 127."""
 
     db_type = "tinyint"
-    _limit = 1 << 7
+    plain_limits = (-(1 << 7), (1 << 7) - 1)
 
 
 class SmallInt(Integer):
     """``smallint``: a number of 16 bits, -32768 to 32767."""
 
     db_type = "smallint"
-    _limit = 1 << 15
+    plain_limits = (-(1 << 15), (1 << 15) - 1)
 
 
 class BigInt(Integer):
     """``bigint``: a number of 64 bits."""
 
     db_type = "bigint"
-    _limit = 1 << 63
+    plain_limits = (-(1 << 63), (1 << 63) - 1)
 
 
 class Counter(Integer):
@@ -122,7 +123,7 @@ class Counter(Integer):
     db_type = "counter"
     is_counter = True
     value_manager: type[BaseValueManager] = CounterValueManager
-    _limit = 1 << 63
+    plain_limits = (-(1 << 63), (1 << 63) - 1)
 
     def __init__(
         self, index: bool = False, db_field: str | None = None, required: bool = False
@@ -175,8 +176,9 @@ class BaseFloat(ScalarColumn[float]):
             raise self.refusal(f"{shown(value)} is no number, or too large for one") from None
 
 
-# From here on rounding to the nearest gives infinity (IEEE 754 section 4.3.1).
-_FLOAT_LIMIT = float.fromhex("0x1.ffffffp127")
+# Above it rounding to the nearest gives infinity (IEEE 754 section 4.3.1); it is itself the
+# number before the one half way to 2 ** 128.
+_FLOAT_LIMIT = float.fromhex("0x1.fffffefffffffp127")
 _INFINITY = float("inf")
 _NAN = float("nan")
 
@@ -185,11 +187,13 @@ class Float(BaseFloat):
     """``float``: a number of single precision, so that 0.1 is read as 0.10000000149011612."""
 
     db_type = "float"
+    plain_limits = (-_FLOAT_LIMIT, _FLOAT_LIMIT)
+    _plain_type = float
 
     def cast(self, value: Any) -> float:
         """Return a float that single precision has room for."""
         made = super().cast(value)
-        if _FLOAT_LIMIT <= abs(made) < _INFINITY:
+        if _FLOAT_LIMIT < abs(made) < _INFINITY:
             raise self.refusal(f"{shown(value)} is out of the range of float: take a Double")
         return made
 
@@ -221,12 +225,24 @@ class Decimal(ScalarColumn["_Decimal"]):
 
     def cast(self, value: Any) -> _Decimal:
         """Return a `decimal.Decimal`."""
-        # Imported where it is needed: a program without decimals need not load it.
-        from decimal import Decimal, InvalidOperation
-
-        if isinstance(value, Decimal):
-            return value
+        if not _decimals:
+            _load_decimals()
+        kind, error = _decimals
+        if isinstance(value, kind):
+            return value  # type: ignore[no-any-return] # a Decimal
         try:
-            return Decimal(repr(float(value)) if isinstance(value, float) else value)
-        except (InvalidOperation, TypeError, ValueError):
+            made: _Decimal = kind(repr(float(value)) if isinstance(value, float) else value)
+        except (error, TypeError, ValueError):
             raise self.refusal(f"{shown(value)} is no decimal number") from None
+        return made
+
+
+_decimals: tuple[Any, ...] = ()
+"""`Decimal` and its error, once there is a value: a program without decimals need not load it."""
+
+
+def _load_decimals() -> None:
+    global _decimals
+    from decimal import Decimal, InvalidOperation
+
+    _decimals = (Decimal, InvalidOperation)

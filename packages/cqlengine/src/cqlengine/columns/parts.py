@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Convert = Callable[[Any], Any] | None
+    Check = tuple[Callable[[Any], Any], type | None, tuple[Any, Any] | None]
 
 __all__ = [
     "BaseCollectionColumn",
@@ -37,9 +38,14 @@ class BaseCollectionColumn(Column[_T], Generic[_T]):
 
     types: tuple[Column[Any], ...]
     """The columns of the parts."""
+    checks: tuple[Check, ...]
+    """For each of them what checks a value, and which values need no check."""
 
     def __init__(self, types: Iterable[Column[Any] | type[Column[Any]]], **kwargs: Any) -> None:
         self.types = tuple(_part(each, self) for each in types)
+        self.checks = tuple(
+            (part.validate, part.plain_type, part.plain_limits) for part in self.types
+        )
         super().__init__(**kwargs)
 
     @property
@@ -96,7 +102,7 @@ class BaseCollectionColumn(Column[_T], Generic[_T]):
 
     def validators(self, value: Any) -> tuple[Convert, ...]:
         """Return what checks the parts of this value; None where all are valid as they are."""
-        return (checker(self.types[0], value),)
+        return (checker(self.checks[0], value),)
 
     @checks_only
     def to_python(self, value: Any) -> Any:
@@ -161,15 +167,20 @@ def _part(given: Any, owner: Column[Any]) -> Column[Any]:
     return made
 
 
-def checker(part: Column[Any], values: Iterable[Any]) -> Convert:
+def checker(check: Check, values: Iterable[Any]) -> Convert:
     """Return what checks `values`, the parts of one kind; None where they are valid as they are.
 
     To look at the types of all of them is far less work than to check one after the other.
     """
-    plain = part.plain_type
-    if plain is not None and set(map(type, values)) <= {plain}:
-        return None
-    return part.validate
+    validate, plain, limits = check
+    if plain is None or not set(map(type, values)) <= {plain}:
+        return validate
+    if limits is not None:
+        least, greatest = limits
+        # Where a NaN is the result, the comparison is false.
+        if not (min(values, default=least) >= least and max(values, default=least) <= greatest):
+            return validate
+    return None
 
 
 def converted(values: Iterable[Any], function: Convert) -> list[Any]:

@@ -27,7 +27,7 @@ class ScalarColumn(Column[_T]):
 
     @property
     def plain_type(self) -> type | None:
-        """The class whose values are all valid as they are."""
+        """The class whose values within `plain_limits` are valid as they are."""
         kind = type(self)
         if kind.validate is not ScalarColumn.validate:
             return None

@@ -207,6 +207,8 @@ class Vector(BaseCollectionColumn[list[_T]], Generic[_T]):
 
     def convert_parts(self, value: Any, functions: Sequence[Convert]) -> Any:
         """Return a list of converted elements; the value itself if it is one and none changes."""
+        if functions[0] is None and type(value) is list:
+            return value
         made = converted(_elements(value), functions[0])
         return value if type(value) is list and same_objects(made, value) else made
 

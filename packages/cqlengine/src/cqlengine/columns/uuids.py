@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 __all__ = ["TimeUUID", "UUID"]
 
 
+_classes: tuple[Any, ...] = ()
+"""`uuid.UUID`, once there is a value: the module takes longer to load than the mapper."""
+
+
+def _load_class() -> None:
+    global _classes
+    from uuid import UUID
+
+    _classes = (UUID,)
+
+
 class UUID(ScalarColumn["_UUID"]):
     """``uuid``. Accepts a `uuid.UUID` and the text of one."""
 
@@ -25,17 +36,18 @@ class UUID(ScalarColumn["_UUID"]):
 
     def cast(self, value: Any) -> _UUID:
         """Return a `uuid.UUID`."""
-        # Imported where it is needed: the module takes long to load.
-        from uuid import UUID
-
-        if isinstance(value, UUID):
-            return value
+        if isinstance(value, _classes):
+            return value  # type: ignore[no-any-return] # a UUID
+        if not _classes:
+            _load_class()
+            return self.cast(value)
         if not isinstance(value, str):
             raise self.refusal(f"{shown(value)} is no UUID")
         try:
-            return UUID(value)
+            made: _UUID = _classes[0](value)
         except ValueError:
             raise self.refusal(f"{shown(value)} is no UUID") from None
+        return made
 
 
 class TimeUUID(UUID):
