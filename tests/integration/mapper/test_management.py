@@ -15,6 +15,7 @@ from cqlengine.models import Model
 from cqlengine.query.requests import run
 from cqlengine.schema import LiveKeyspace, compare_models, read_keyspace
 from cqlengine.usertype import UserType
+from tests.integration.aio.support import connected as aio_connected
 from tests.integration.driver.support import connected, keyspace_of, new_name
 
 if TYPE_CHECKING:
@@ -265,33 +266,39 @@ class Raced(Model):
     tags = columns.Set(columns.Text, index=True)
 
 
+class RacedLonger(Raced):
+    __table_name__ = "raced"
+    __options__: ClassVar[dict[str, Any]] = {"comment": "raced again"}
+
+    home = columns.UserDefinedType(Address)
+    words = columns.List(columns.Text, index=True)
+    shared = columns.Integer()
+
+
 def test_several_programs_at_once(cassandra: Nodes, keyspace: str) -> None:
-    class Old(Model):
-        __table_name__ = "raced"
-
-        id = columns.Integer(primary_key=True)
-
-    management.sync_table(Old)
     failures: list[BaseException] = []
+
+    def sync(session: Session, together: threading.Barrier) -> None:
+        together.wait(60)
+        try:
+            for model in (Raced, RacedLonger):
+                management.sync_table(model, [keyspace], [session])
+        except BaseException as exc:  # noqa: BLE001 - told below
+            failures.append(exc)
 
     with connected(cassandra) as one, connected(cassandra) as two:
         together = threading.Barrier(4)
-
-        def sync(session: Session) -> None:
-            together.wait(60)
-            try:
-                management.sync_table(Raced, [keyspace], [session])
-            except BaseException as exc:  # noqa: BLE001 - told below
-                failures.append(exc)
-
-        threads = [threading.Thread(target=sync, args=(each,)) for each in (one, two, one, two)]
+        threads = [
+            threading.Thread(target=sync, args=(session, together))
+            for session in (one, two, one, two)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     assert failures == []
-    assert differences(Raced, keyspace) == []
-    assert len(table_of(Raced, keyspace).indexes) == 2
+    assert differences(RacedLonger, keyspace) == []
+    assert len(table_of(Raced, keyspace).indexes) == 3
 
 
 async def test_awaited(session: Session, keyspace: str) -> None:
@@ -311,6 +318,17 @@ async def test_awaited(session: Session, keyspace: str) -> None:
         await management.adrop_keyspace(name)
     found = await asyncio.to_thread(live, name)
     assert not found.exists
+
+
+async def test_an_explicit_awaited_session(cassandra: Nodes, keyspace: str) -> None:
+    class Nearby(Model):
+        id = columns.Integer(primary_key=True)
+
+    async with aio_connected(cassandra) as session:
+        await management.async_table(Nearby, connections=[session])
+        with pytest.raises(CQLEngineException, match="AsyncSession"):
+            management.sync_table(Nearby, connections=[session])
+    assert "nearby" in (await asyncio.to_thread(live, keyspace)).tables
 
 
 def test_keyspaces(session: Session) -> None:

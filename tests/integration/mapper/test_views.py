@@ -81,7 +81,7 @@ def test_a_changed_view_is_told_of_and_left(
     assert kinds(Member, Wider, keyspace=keyspace) == [Kind.VIEW_CHANGED]
     with caplog.at_level(logging.INFO, "cqlengine.management"):
         management.sync_table(Wider)
-    assert "member_by_email is otherwise: it has no age: this is left as it is" in caplog.text
+    assert "member_by_email is otherwise: it has no age: it is left as it is" in caplog.text
     assert kinds(Member, MemberByEmail, keyspace=keyspace) == []
 
 

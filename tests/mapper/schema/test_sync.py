@@ -139,7 +139,7 @@ def test_what_cannot_be_done_is_said_once(caplog: pytest.LogCaptureFixture) -> N
         synced(server, Other)
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert "; ".join(warnings) == (
-        "shop.thing: its column name is a text, not a blob: this is left as it is, since servers "
+        "shop.thing: its column name is a text, not a blob: it is left as it is, since servers "
         "since Cassandra 3.10 never change the type of a column; add a column of another name "
         "with type blob, copy the values, drop name"
     )

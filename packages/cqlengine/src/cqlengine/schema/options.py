@@ -61,7 +61,8 @@ _CACHING = {
 
 def known_options(columns: Iterable[str]) -> frozenset[str]:
     """Return the options that a server knows, by the columns of its ``system_schema.tables``."""
-    return frozenset(columns).difference(_NO_OPTIONS.split()).union(_OF_SCYLLA.split())
+    found = frozenset(columns)
+    return found and found.difference(_NO_OPTIONS.split()).union(_OF_SCYLLA.split())
 
 
 def check_options(owner: str, options: Mapping[str, Any], known: Iterable[str]) -> None:

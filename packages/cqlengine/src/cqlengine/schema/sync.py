@@ -158,12 +158,12 @@ def _tell(difference: Difference) -> None:
     """Raise for what makes the model useless, else say in the log what is not done."""
     if difference.kind in _FATAL:
         raise CQLEngineException(f"{difference.what}: {difference.why}; {difference.way_out}")
-    way_out = f"; {difference.way_out}" if difference.way_out else ""
-    text, why = "%s: this is left as it is, since %s%s", difference.why
     if difference.safety is Safety.REFUSED:
-        log.warning(text, difference.what, why, way_out)
+        text = "%s: it is left as it is, since %s; %s"
+        log.warning(text, difference.what, difference.why, difference.way_out)
     else:
-        log.info(text, difference.what, why, way_out)
+        text = "%s: it is left as it is; cqlengine.migrations does it if asked: %s"
+        log.info(text, difference.what, difference.why)
 
 
 # --- where -------------------------------------------------------------------------------------
