@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["is_collection", "normal_conditions", "normal_target", "normal_type", "unquoted"]
 
 _tokens_of: Callable[[str], list[str]] = pattern(
-    r"""'[^']*'|(?:\w+\s*\.\s*|"(?:[^"]|"")*"\s*\.\s*)?"(?:[^"]|"")*"|[\w.]+|[<>,]""", "findall"
+    r"""(?:(?:\w+|"(?:[^"]|"")*")\s*\.\s*)?('[^']*'|"(?:[^"]|"")*"|\w+|[<>,])""", "findall"
 )
+"""The parts of a type; of user types the name without the keyspace."""
 
 _COLLECTIONS = frozenset(("list", "map", "set"))
 _ALWAYS_FROZEN = frozenset(("tuple", "vector"))
@@ -56,7 +57,7 @@ def normal_type(text: str) -> str:
 
 def _read_type(tokens: list[str], is_frozen: bool) -> str:
     """Take one type from the front of the tokens."""
-    first = tokens.pop(0)
+    first = tokens.pop(0) if tokens else ""
     word = first.lower()
     if word == "frozen" and tokens[:1] == ["<"]:
         tokens.pop(0)
@@ -79,24 +80,9 @@ def _may_be_frozen(kind: str) -> bool:
 
 def _name(token: str) -> str:
     """Return a simple type, a user type, a class in single quotes or the size of a vector."""
-    if token[:1] == "'":
-        return token
-    name = token.rpartition(".")[2] if not token.endswith('"') else token[_last_name(token) :]
-    name = name.strip()
-    if name[:1] == '"':
-        return protect_type_name(unquoted(name))
-    return _OTHER_NAMES.get(name.lower(), name.lower())
-
-
-def _last_name(token: str) -> int:
-    """Return where the quoted name begins that a text ends with."""
-    at = len(token) - 1
-    while at > 0:
-        at = token.rindex('"', 0, at)
-        if at == 0 or token[at - 1] != '"':
-            return at
-        at -= 1
-    return 0
+    if token[:1] == '"':
+        return protect_type_name(unquoted(token))
+    return token if token[:1] == "'" else _OTHER_NAMES.get(token.lower(), token.lower())
 
 
 def is_collection(kind: str) -> bool:
