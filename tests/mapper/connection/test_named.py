@@ -51,6 +51,9 @@ def test_the_text_of_queries() -> None:
     assert str(query) == (
         'SELECT * FROM "Shop"."Orders" WHERE "At" > ? AND "shop" = ? ORDER BY "At" DESC LIMIT ?'
     )
+    assert str(table.objects.distinct(["Day"]).limit(None)) == (
+        'SELECT DISTINCT "Day" FROM "Shop"."Orders"'
+    )
     assert repr(table) == '<NamedTable "Shop"."Orders">'
     elsewhere = table.using("archive")
     assert 'FROM archive."Orders"' in str(elsewhere)

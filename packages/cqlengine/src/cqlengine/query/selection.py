@@ -77,7 +77,7 @@ class Selection:
         what is `plain` (tuples, JSON) has nothing else than what was asked for.
         """
         if self.distinct:
-            return self.distinct
+            return (*self.distinct, *(name for name in self.only if name not in self.distinct))
         if self.only:
             names = tuple(name for name in self.only if name not in self.deferred)
             if self.plain:
@@ -112,7 +112,7 @@ class Selection:
         elif columns:
             fields = [columns[name].db_field_name for name in self.names(model)]
         else:
-            fields = list(self.only)  # a named table
+            fields = list(self.distinct or self.only)  # a named table
         return SelectStatement(
             table,
             fields,
@@ -131,6 +131,16 @@ class Selection:
         """Return the SELECT of the number of rows."""
         return SelectStatement(
             table, count=True, where=self.where, allow_filtering=self.allow_filtering
+        )
+
+    @property
+    def takes_no_pages(self) -> bool:
+        """Whether servers refuse to give it by pages: they sort several partitions at once."""
+        return bool(self.order_by) and any(
+            isinstance(clause.operator, InOperator)
+            and clause.column is not None
+            and clause.column.partition_key
+            for clause in self.where
         )
 
     # --- checks ----------------------------------------------------------------------------------
