@@ -279,12 +279,8 @@ def test_a_partition_key_narrows_queries_and_writes(session: Session) -> None:
 def test_a_partition_key_is_set_by_the_class(session: Session) -> None:
     Nut.create(shop=5, number=1)
     Nut.create(shop=5, number=2)
-    assert [
-        r.kind for r in session.execute("SELECT kind FROM part WHERE shop = 5 AND kind = 3")
-    ] == [
-        3,
-        3,
-    ]
+    rows = session.execute("SELECT kind FROM part WHERE shop = 5 AND kind = 3").all()
+    assert [row.kind for row in rows] == [3, 3]
     Nut(shop=5, number=1).delete()
     Screw.create(shop=5, number=1)
     Nut.objects(shop=5).delete()

@@ -65,6 +65,8 @@ class Fetching(Generic[R]):
         )
         if self._selection.fetch_size is not None:
             request.fetch_size = self._selection.fetch_size
+        elif self._selection.takes_no_pages:
+            request.fetch_size = None
         return request
 
     def _connection(self) -> Any:

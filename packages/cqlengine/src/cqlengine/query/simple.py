@@ -73,13 +73,15 @@ class ValuesQuerySet(_Derived):
         return made
 
     def _reader(self, result: Any) -> Callable[[Any], list[Any]]:
-        columns = [find_column(self.model, name) for name in self._selection.names(self.model)]
-        loads = [column.loads for column in columns]
+        wanted, selected = self._selection.only, self._selection.names(self.model)
+        loads = [find_column(self.model, name).loads for name in wanted]
         if self._flat:
-            load = loads[0]
+            load, at = loads[0], selected.index(wanted[0])
             if load is None:
-                return lambda rows: [row[0] for row in rows]
-            return lambda rows: [load(row[0]) for row in rows]
+                return lambda rows: [row[at] for row in rows]
+            return lambda rows: [load(row[at]) for row in rows]
+        if wanted != selected:  # distinct() selects the partition key, whatever is wanted of it
+            return self._picking([selected.index(name) for name in wanted], loads)
         if not any(loads):
             return list
 
@@ -88,6 +90,21 @@ class ValuesQuerySet(_Derived):
                 tuple(
                     value if load is None else load(value)
                     for load, value in zip(loads, row, strict=True)
+                )
+                for row in rows
+            ]
+
+        return read
+
+    @staticmethod
+    def _picking(indexes: list[int], loads: list[Any]) -> Callable[[Any], list[Any]]:
+        """Return what makes tuples of some columns of the rows."""
+
+        def read(rows: Any) -> list[Any]:
+            return [
+                tuple(
+                    row[at] if load is None else load(row[at])
+                    for at, load in zip(indexes, loads, strict=True)
                 )
                 for row in rows
             ]
