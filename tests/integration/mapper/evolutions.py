@@ -344,7 +344,7 @@ EVOLUTIONS = (
             "create index",
         ],
         ["create type", "create table", "add column", "change options", "create index"],
-        has=["comment = 'new'", ".e20 (c)", "where frozen<spot>", ".spot ("],
+        has=["comment = 'new'", ".e20 (c)", '"where" frozen<spot>', ".spot ("],
         lacks=[".e20 (a)", "b int"],
     ),
     Evolution(
@@ -452,7 +452,7 @@ REFUSALS = (
         "column dropped under a view",
         lambda: _with_a_view("r9"),
         lambda: [model("r9", film=columns.Integer(), stars=columns.Integer())],
-        "drop no columns of a table that has views",
-        "r9_by_film",
+        "drop no columns of a table that has views: r9_by_film",
+        "drop the views first",
     ),
 )
