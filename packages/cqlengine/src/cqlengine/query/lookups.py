@@ -67,7 +67,7 @@ def where_clauses(model: Any, args: Sequence[Any], lookups: Mapping[str, Any]) -
             raise QueryException(
                 f"filter() takes conditions such as Model.age > 30 or age__gt=30, not {arg!r}"
             )
-        clauses.append(arg)
+        clauses.append(_of_column(model, arg))
     for lookup, value in lookups.items():
         column, operator, of_token = column_and_operator(model, lookup)
         if column is None:
@@ -75,6 +75,20 @@ def where_clauses(model: Any, args: Sequence[Any], lookups: Mapping[str, Any]) -
         else:
             clauses.append(clause_of(column, operator, value))
     return clauses
+
+
+def _of_column(model: Any, clause: WhereClause) -> WhereClause:
+    """Return a condition with the column it is about, where that was given by its name alone."""
+    if clause.column is not None or not clause.quote_field or not model._columns:
+        return clause
+    name = model._db_map.get(clause.field)
+    if name is None:
+        known = ", ".join(model._db_map)
+        raise QueryException(
+            f"the table of {model.__name__} has no column {clause.field}; it has {known}"
+        )
+    column = model._columns[name]
+    return WhereClause(clause.field, clause.operator, clause.value, column=column)
 
 
 def _key_clauses(
