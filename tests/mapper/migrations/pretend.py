@@ -54,6 +54,8 @@ class Server:
         self.asked = 0
         self.broken: Callable[[str], Exception | None] = lambda text: None
         """Returns the error with which a statement fails."""
+        self.agrees: Callable[[float | None], bool] = lambda seconds: True
+        """Says whether the nodes agree within some seconds."""
 
     # --- driving -----------------------------------------------------------------------------
 
@@ -110,7 +112,7 @@ class Server:
             self.time += action.seconds
             return None
         if isinstance(action, Agreement):
-            return True
+            return self.agrees(action.seconds)
         self.asked += 1
         return self.answer(action)
 

@@ -190,6 +190,24 @@ def test_an_answer_that_is_lost_does_not_fail_a_step(server: Server) -> None:
     assert numbers(applied(server, plan).done) == [4]
 
 
+def test_nodes_must_agree_before_the_next_step(server: Server) -> None:
+    plan = planned(server)
+    waits: list[float | None] = []
+
+    def agrees(seconds: float | None) -> bool:
+        waits.append(seconds)
+        return len(server.statements) != 2
+
+    server.agrees = agrees
+    with pytest.raises(StepFailed, match=r"step 2 .* failed: the nodes do not agree"):
+        applied(server, plan, agreement=7.0)
+    assert waits == [7.0, 7.0]
+    assert states(server, plan) == [(1, "done"), (2, "failed")]
+    server.agrees = lambda seconds: True
+    done = applied(server, plan)
+    assert (numbers(done.found), numbers(done.done)) == ([1, 2], [3, 4])
+
+
 def test_what_somebody_else_did_meanwhile_is_found(server: Server) -> None:
     plan = planned(server)
 

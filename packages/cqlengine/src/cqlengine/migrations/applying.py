@@ -202,7 +202,7 @@ class _Run:
         except DriverException as error:
             # The server may have carried it out though the answer did not come, or another
             # session may have been first.
-            if not (yield from self._took_effect(step, error)):
+            if not (yield from self._took_effect(step)):
                 yield from self._failed(step, str(error), error)
             state = State.FOUND if isinstance(error, RequestValidationException) else State.DONE
         if not (yield Agreement(self.options.agreement)):
@@ -213,15 +213,14 @@ class _Run:
         (self.done if state == State.DONE else self.found).append(step)
         self._tell(step, state)
 
-    def _took_effect(self, step: Step, error: DriverException) -> Procedure[bool]:
+    def _took_effect(self, step: Step) -> Procedure[bool]:
         if step.effect is None:
             return False
         try:
             yield Agreement(self.options.agreement)
             now = yield from read_keyspace(self.plan.keyspace)
-        except DriverException as another:
-            another.add_note(f"after step {step.number} had failed: {error}")
-            return False
+        except DriverException:
+            return False  # what the step itself failed by says more
         return shows(now, step.effect)
 
     def _failed(self, step: Step, reason: str, error: DriverException | None) -> Procedure[None]:
