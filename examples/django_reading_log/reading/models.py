@@ -24,7 +24,7 @@ class Reader(Model):
     __table_name__ = "readers"
 
     name = columns.Text(primary_key=True, max_length=40)
-    interests = columns.Set(columns.Text)
+    interests = columns.Set(columns.Text, strict=False)  # takes the lists of JSON, too
     joined = columns.DateTime(default=lambda: datetime.now(UTC))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -38,10 +37,9 @@ def readers(request: HttpRequest) -> JsonResponse:
 
 
 def _join(body: dict[str, Any]) -> JsonResponse:
-    interests = set(body.get("interests", ()))
     try:
         # The nodes agree on who was first. Without the condition it would overwrite.
-        created = Reader.if_not_exists().create(name=body["name"], interests=interests)
+        created = Reader.if_not_exists().create(**_chosen(body, "name", "interests"))
     except LWTException:
         return JsonResponse({"error": f"{body['name']} is taken"}, status=409)
     return JsonResponse(_as_json(created), status=201)
@@ -55,8 +53,7 @@ def reader(request: HttpRequest, name: str) -> JsonResponse:
         try:
             # Only the difference is sent, so two who add at the same time lose nothing.
             Reader.objects(name=name).if_exists().update(
-                interests__add=set(change.get("add", ())),
-                interests__remove=set(change.get("remove", ())),
+                interests__add=change.get("add"), interests__remove=change.get("remove")
             )
         except LWTException as error:
             raise Reader.DoesNotExist(name) from error
@@ -78,10 +75,12 @@ async def entries(request: HttpRequest, name: str) -> JsonResponse:
 
 
 async def _write(name: str, body: dict[str, Any]) -> JsonResponse:
-    book = Book(title=body["title"], author=body.get("author"))
-    entry = await Entry.ttl(body.get("keep")).acreate(
-        reader=name, book=book, pages=body["pages"], quotes=body.get("quotes", [])
-    )
+    keep = body.get("keep", 0)
+    if not isinstance(keep, int) or keep < 0:
+        raise ValidationError("keep is a number of seconds")
+    book = Book(**_chosen(body, "title", "author"))
+    values = _chosen(body, "pages", "quotes")
+    entry = await Entry.ttl(keep).acreate(reader=name, book=book, **values)
     # To set a counter is to add to it.
     await PagesRead.objects(reader=name, title=book.title).aupdate(pages=entry.pages)
     return JsonResponse(_entry(entry), status=201)
@@ -104,14 +103,8 @@ def _page(request: HttpRequest, name: str) -> Any:
     """Return the entries behind the one that ``?before=`` names."""
     found = Entry.objects(reader=name).limit(PAGE)
     before = request.GET.get("before")
-    return found.filter(id__lt=_time(before)) if before else found
-
-
-def _time(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise ValidationError(f"before={text} is no id of an entry") from error
+    # What is no id of an entry is a ValidationError, as any other value that does not fit.
+    return found.filter(id__lt=before) if before else found
 
 
 def _next(ids: list[str]) -> str | None:
@@ -124,6 +117,11 @@ def _body(request: HttpRequest, *needed: str) -> dict[str, Any]:
     if not isinstance(body, dict) or not body.keys() >= set(needed):
         raise ValidationError(f"an object is needed that has {', '.join(needed) or 'any keys'}")
     return body
+
+
+def _chosen(body: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return what is there of these: columns that are not named stay unset."""
+    return {name: body[name] for name in names if name in body}
 
 
 def _as_json(each: Reader) -> dict[str, Any]:

@@ -50,7 +50,9 @@ class ReaderTests(SimpleTestCase):
         self.assertEqual(change.status_code, 404)
 
     def test_what_does_not_fit(self) -> None:
-        for body in ("no JSON", "[]", "{}", '{"name": ""}', '{"name": 5}'):
+        lacks = ("no JSON", "[]", "{}", '{"interests": ["novels"]}')
+        wrong = ('{"name": ""}', '{"name": 5}', '{"name": "a", "interests": "novels"}')
+        for body in (*lacks, *wrong):
             with self.subTest(body=body):
                 answer = self.client.post("/readers/", body, JSON)
                 self.assertEqual(answer.status_code, 400)
@@ -108,10 +110,12 @@ class EntryTests(SimpleTestCase):
         self.assertGreater(row["seconds"], 3000)
 
     async def test_what_does_not_fit(self) -> None:
-        for wrong in ({"pages": "many"}, {"title": None}, {"quotes": [None]}):
+        for wrong in ({"pages": "many"}, {"title": None}, {"quotes": [None]}, {"keep": "long"}):
             with self.subTest(wrong=wrong):
                 self.assertEqual((await self.write(**wrong)).status_code, 400)
-        self.assertEqual((await self.async_client.get(self.url + "?before=5")).status_code, 400)
+        for before in ("5", str(uuid4())):
+            answer = await self.async_client.get(self.url, {"before": before})
+            self.assertEqual(answer.status_code, 400)
         self.assertEqual(await Entry.objects(reader=self.name).acount(), 0)
 
     async def test_nobody(self) -> None:
