@@ -12,6 +12,7 @@ from cql_protocol.errors import InvalidRequest, OperationTimedOut
 from cqlengine import columns
 from cqlengine.migrations import (
     LeaseLost,
+    MigrationError,
     MigrationInProgress,
     MigrationRefused,
     Plan,
@@ -201,8 +202,11 @@ def test_nodes_must_agree_before_the_next_step(server: Server) -> None:
     server.agrees = agrees
     with pytest.raises(StepFailed, match=r"step 2 .* failed: the nodes do not agree"):
         applied(server, plan, agreement=7.0)
-    assert waits == [7.0, 7.0]
+    assert waits == [7.0, 7.0, 7.0]
     assert states(server, plan) == [(1, "done"), (2, "failed")]
+    server.agrees = lambda seconds: False
+    with pytest.raises(MigrationError, match="nothing was applied"):
+        applied(server, plan)
     server.agrees = lambda seconds: True
     done = applied(server, plan)
     assert (numbers(done.found), numbers(done.done)) == ([1, 2], [3, 4])

@@ -8,6 +8,7 @@ from cql_protocol.errors import DriverException, RequestValidationException
 from cqlengine.migrations.driving import Agreement, Pause
 from cqlengine.migrations.effects import digest, shows
 from cqlengine.migrations.errors import (
+    MigrationError,
     MigrationInProgress,
     MigrationRefused,
     PlanOutdated,
@@ -91,6 +92,12 @@ def applying(
     yield from record.create()
     yield from _lease(record, options.wait)
     try:
+        # What one node tells is the schema only once all have it.
+        if not (yield Agreement(options.agreement)):
+            raise MigrationError(
+                "the nodes do not agree on the schema, so nothing was applied: apply again when "
+                "all of them are up"
+            )
         if again is not None:
             plan = yield from again()
             check(plan)
