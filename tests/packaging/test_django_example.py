@@ -101,7 +101,6 @@ def test_its_own_tests_pass(site: Site) -> None:
 
 def test_the_schema_is_made_once(site: Site) -> None:
     assert site.manage("check") == "System check identified no issues (0 silenced).\n"
-    planned, done = site.manage("migrate_cql", "--plan"), site.manage("migrate_cql")
-    assert "CREATE TABLE" in planned, planned
-    assert site.manage("migrate_cql", "--plan") != planned
-    assert site.manage("migrate_cql") != done
+    assert "4 steps applied" in site.manage("migrate_cql")
+    assert "nothing to do" in site.manage("migrate_cql")
+    assert "nothing to do" in site.manage("migrate_cql", "--plan")

@@ -23,7 +23,7 @@ class Reader(Model):
 
     __table_name__ = "readers"
 
-    name = columns.Text(primary_key=True, max_length=40)
+    name = columns.Text(primary_key=True, required=True, max_length=40)
     interests = columns.Set(columns.Text, strict=False)  # takes the lists of JSON, too
     joined = columns.DateTime(default=lambda: datetime.now(UTC))
 

@@ -6,8 +6,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from cql_driver import DriverException
 from cqlengine import management, migrations
 from reading.models import MODELS
 
@@ -25,11 +26,14 @@ class Command(BaseCommand):
 
     def handle(self, *, plan: bool, allow_destructive: bool, **options: Any) -> None:
         """Do it, or show it."""
-        keyspace = settings.CQLENGINE["KEYSPACE"]
-        management.create_keyspace_simple(keyspace, settings.REPLICATION_FACTOR)
-        if plan:
-            done: Any = migrations.plan(MODELS)
-        else:
-            done = migrations.apply(MODELS, allow_destructive=allow_destructive)
+        try:
+            done = migrations.plan(MODELS) if plan else self._apply(allow_destructive)
+        except DriverException as error:
+            raise CommandError(str(error)) from error
         if options["verbosity"]:
             self.stdout.write(str(done))
+
+    def _apply(self, allow_destructive: bool) -> migrations.Applied:
+        keyspace = settings.CQLENGINE["KEYSPACE"]
+        management.create_keyspace_simple(keyspace, settings.REPLICATION_FACTOR)
+        return migrations.apply(MODELS, allow_destructive=allow_destructive)
