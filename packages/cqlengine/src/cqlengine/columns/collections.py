@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cqlengine.columns.base import Column
-    from cqlengine.columns.parts import Convert
+    from cqlengine.columns.parts import Check, Convert
     from cqlengine.statements.updates import Update
 
 __all__ = ["BaseCollectionColumn", "BaseContainerColumn", "List", "Map", "Set"]
@@ -330,9 +330,9 @@ class Map(BaseContainerColumn[dict[_K, _V]], Generic[_K, _V]):
             return value
         return _map_of(list(zip(keys, values, strict=True)))
 
-    def validators(self, value: Any) -> tuple[Convert, ...]:
-        """Return what checks the keys and what checks the values."""
-        keys, values = self.checks
+    def converters(self, value: Any, checks: Sequence[Check]) -> tuple[Convert, ...]:
+        """Return what converts the keys and what converts the values."""
+        keys, values = checks
         return (checker(keys, value), checker(values, value.values()))
 
     def snapshot(self, value: Any) -> Any:

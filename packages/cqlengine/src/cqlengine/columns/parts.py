@@ -40,11 +40,18 @@ class BaseCollectionColumn(Column[_T], Generic[_T]):
     """The columns of the parts."""
     checks: tuple[Check, ...]
     """For each of them what checks a value, and which values need no check."""
+    casts: tuple[Check, ...]
+    """For each of them what converts a value, and which values stay as they are."""
 
     def __init__(self, types: Iterable[Column[Any] | type[Column[Any]]], **kwargs: Any) -> None:
         self.types = tuple(_part(each, self) for each in types)
         self.checks = tuple(
             (part.validate, part.plain_type, part.plain_limits) for part in self.types
+        )
+        # What is valid as it is stays as it is, where conversion does no more than to check.
+        self.casts = tuple(
+            (part.to_python, None if part.load_present else part.plain_type, part.plain_limits)
+            for part in self.types
         )
         super().__init__(**kwargs)
 
@@ -98,11 +105,14 @@ class BaseCollectionColumn(Column[_T], Generic[_T]):
         self.check_kind(value)
         if self.holds_none(value):
             raise self.refusal("None cannot be a part of it")
-        return self.convert_parts(value, self.validators(value))
+        return self.convert_parts(value, self.converters(value, self.checks))
 
-    def validators(self, value: Any) -> tuple[Convert, ...]:
-        """Return what checks the parts of this value; None where all are valid as they are."""
-        return (checker(self.checks[0], value),)
+    def converters(self, value: Any, checks: Sequence[Check]) -> tuple[Convert, ...]:
+        """Return what converts the parts of this value; None where all stay as they are.
+
+        `checks` are `checks`, or `casts`.
+        """
+        return (checker(checks[0], value),)
 
     @checks_only
     def to_python(self, value: Any) -> Any:
@@ -110,7 +120,7 @@ class BaseCollectionColumn(Column[_T], Generic[_T]):
         if value is None:
             return None
         self.check_kind(value)
-        return self.convert_parts(value, tuple(part.to_python for part in self.types))
+        return self.convert_parts(value, self.converters(value, self.casts))
 
     @checks_only
     def to_database(self, value: Any) -> Any:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cqlengine.columns.base import Column
-    from cqlengine.columns.parts import Convert
+    from cqlengine.columns.parts import Check, Convert
 
     _A = TypeVar("_A")
     _B = TypeVar("_B")
@@ -104,9 +104,9 @@ class Tuple(BaseCollectionColumn[_T], Generic[_T]):
         """Return False: any element may be None."""
         return False
 
-    def validators(self, value: Any) -> tuple[Convert, ...]:
-        """Return what checks each element."""
-        return tuple(part.validate for part in self.types)
+    def converters(self, value: Any, checks: Sequence[Check]) -> tuple[Convert, ...]:
+        """Return what converts each element."""
+        return tuple([function for function, _, _ in checks])
 
     def convert_parts(self, value: Any, functions: Sequence[Convert]) -> Any:
         """Return the tuple with converted elements; itself if none changes."""
@@ -201,9 +201,9 @@ class Vector(BaseCollectionColumn[list[_T]], Generic[_T]):
         # Arrays hold numbers, and those of numpy compare each with None.
         return isinstance(value, (list, tuple)) and None in value
 
-    def validators(self, value: Any) -> tuple[Convert, ...]:
-        """Return what checks the elements."""
-        return super().validators(_elements(value))
+    def converters(self, value: Any, checks: Sequence[Check]) -> tuple[Convert, ...]:
+        """Return what converts the elements."""
+        return super().converters(_elements(value), checks)
 
     def convert_parts(self, value: Any, functions: Sequence[Convert]) -> Any:
         """Return a list of converted elements; the value itself if it is one and none changes."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from cqlengine._generic import Generic, TypeVar, overload
 
 TYPE_CHECKING = False
@@ -19,6 +21,14 @@ __all__ = ["Chained", "QuerySetDescriptor", "hybrid_classmethod"]
 _F = TypeVar("_F")
 
 
+@cache
+def _default_kind() -> Any:
+    """Return the class of query sets, which is not loaded before one is needed."""
+    from cqlengine.query.modelquery import ModelQuerySet
+
+    return ModelQuerySet
+
+
 class QuerySetDescriptor:
     """`Model.objects`: a new query set of the model."""
 
@@ -31,12 +41,7 @@ class QuerySetDescriptor:
     def __get__(self, instance: object | None, owner: Any) -> Any:
         """Return a query for all rows of the model."""
         owner._check_queryable()
-        kind = owner.__queryset__
-        if kind is None:
-            from cqlengine.query.modelquery import ModelQuerySet
-
-            kind = ModelQuerySet
-        return kind(owner)
+        return (owner.__queryset__ or _default_kind())(owner)
 
 
 class Chained(Generic[_F]):

@@ -6,7 +6,7 @@ from cqlengine._generic import Generic, TypeVar
 from cqlengine.errors import QueryException
 from cqlengine.query.fetching import Fetching
 from cqlengine.query.lookups import conditions_of, find_column, where_clauses
-from cqlengine.query.options import WriteOptions
+from cqlengine.query.options import NO_OPTIONS
 from cqlengine.query.orders import order_of
 from cqlengine.query.selection import Selection
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["AbstractQuerySet"]
 
 R = TypeVar("R")
+
+_EVERYTHING = Selection()
+"""What a new query set asks for; never changed."""
 
 
 class AbstractQuerySet(Fetching[R], Generic[R]):
@@ -37,8 +40,8 @@ class AbstractQuerySet(Fetching[R], Generic[R]):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
-        self._selection = Selection()
-        self._options = WriteOptions()
+        self._selection = _EVERYTHING
+        self._options = NO_OPTIONS
 
     def _copy(self, **changes: Any) -> Self:
         """Return a query set that asks for something else; it has no rows yet."""
