@@ -79,7 +79,8 @@ def where_clauses(model: Any, args: Sequence[Any], lookups: Mapping[str, Any]) -
 
 def _of_column(model: Any, clause: WhereClause) -> WhereClause:
     """Return a condition with the column it is about, where that was given by its name alone."""
-    if clause.column is not None or not clause.quote_field or not model._columns:
+    named = type(clause) is WhereClause and clause.quote_field and clause.column is None
+    if not named or not model._columns:
         return clause
     name = model._db_map.get(clause.field)
     if name is None:
