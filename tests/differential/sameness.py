@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from cql_protocol.values import OrderedMap, SortedSet
+from tests.differential.cells import Built
 
 __all__ = ["assert_same", "outcome"]
 
@@ -32,6 +33,8 @@ def assert_same(one: Any, other: Any) -> None:
     elif isinstance(one, (dict, OrderedMap)):
         # The order is the server's.
         assert_same(list(one.items()), list(other.items()))
+    elif isinstance(one, Built):
+        assert_same(one.fields, other.fields)
     elif isinstance(one, (set, frozenset)):
         assert len(one) == len(other), (one, other)
         assert_same(sorted(map(repr, one)), sorted(map(repr, other)))
