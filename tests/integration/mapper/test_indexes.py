@@ -56,7 +56,7 @@ def test_all_kinds_of_indexes(session: Session, keyspace: str) -> None:
     found = indexes_of(Review, keyspace)
     assert kinds(Review, keyspace) == []
     assert "review_by_score" in found
-    assert len(found) == 10
+    assert len(found) == 11
     management.sync_table(Review)
     assert indexes_of(Review, keyspace).keys() == found.keys()
     targets = {index.index_options["target"] for index in found.values()}

@@ -257,6 +257,10 @@ async def test_an_awaited_type(keyspace: str) -> None:
     assert "lonely" in (await asyncio.to_thread(live, keyspace)).user_types
 
 
+class Mark(UserType):
+    number = columns.Integer()
+
+
 class Raced(Model):
     __options__: ClassVar[dict[str, Any]] = {"comment": "raced"}
 
@@ -270,7 +274,7 @@ class RacedLonger(Raced):
     __table_name__ = "raced"
     __options__: ClassVar[dict[str, Any]] = {"comment": "raced again"}
 
-    home = columns.UserDefinedType(Address)
+    mark = columns.UserDefinedType(Mark)
     words = columns.List(columns.Text, index=True)
     shared = columns.Integer()
 
@@ -332,7 +336,7 @@ async def test_an_explicit_awaited_session(cassandra: Nodes, keyspace: str) -> N
 
 
 def test_keyspaces(session: Session) -> None:
-    simple, topology = new_name("ks"), f'{new_name("Ks")} "x"'
+    simple, topology = new_name("ks"), new_name("Ks")
     management.create_keyspace_simple(simple, 1)
     management.create_keyspace_network_topology(topology, {"dc1": 1}, durable_writes=False)
     try:
