@@ -22,14 +22,19 @@ class WritePlan:
 
     `writers` has for each column its attribute, the function that checks a value, the one that
     makes of a valid value what is bound (None where that is the value itself), and the column.
+    `copies` has the attribute and the function that copies a value, of those columns whose
+    values can change without being replaced.
     """
 
-    __slots__ = ("insert_texts", "key_clause", "model", "partition_clause", "writers")
+    __slots__ = ("copies", "insert_texts", "key_clause", "model", "partition_clause", "writers")
 
     def __init__(self, model: ModelMetaClass) -> None:
         self.model = model
         self.writers: tuple[Writer, ...] = tuple(
             (name, column.validate, column.dumps, column) for name, column in model._columns.items()
+        )
+        self.copies: tuple[tuple[str, Callable[[Any], Any]], ...] = tuple(
+            (name, column.snapshot) for name, column in model._columns.items() if column.is_mutable
         )
         self.key_clause = _equalities(model._primary_keys)
         self.partition_clause = _equalities(model._partition_keys)

@@ -375,9 +375,13 @@ def check_applied(result: Any) -> None:
 
 def _saved(instance: Any) -> None:
     """Have what the instance holds count as what the table has."""
-    instance._previous = {
-        name: column.snapshot(instance.__dict__[name])
-        for name, column in type(instance)._columns.items()
-        if name in instance.__dict__
-    }
+    model, values = type(instance), instance.__dict__
+    if values.keys() <= model._columns.keys():
+        previous = values.copy()
+    else:  # the application has attributes of its own there
+        previous = {name: values[name] for name in model._columns if name in values}
+    for name, copied in plan_of(model).copies:
+        if name in previous:
+            previous[name] = copied(previous[name])
+    instance._previous = previous
     instance._is_persisted = True
