@@ -101,7 +101,7 @@ class InstanceOptions:
     @Chained
     def batch(self, batch: BatchQuery | None) -> Self:
         """Have the next verb be part of a batch."""
-        self._next().batch = batch
+        self._next().take_batch(batch)
         return self
 
     @Chained

@@ -6,6 +6,7 @@ import warnings
 
 from cql_driver.cluster.profiles import NOT_SET
 from cql_protocol.enums import BatchType as CBatchType
+from cqlengine.connection.registry import find_connection
 from cqlengine.errors import CQLEngineException
 from cqlengine.query.options import microseconds
 from cqlengine.query.requests import BatchParts, Request, arun, run
@@ -124,7 +125,7 @@ class BatchQuery:
         if not self._explicit:
             if connection is None:
                 connection = model._get_connection()
-            if self._entries and connection != self._connection:
+            if self._entries and not _is_same(connection, self._connection):
                 raise CQLEngineException(
                     f"{model.__name__} belongs to another connection than what is in the batch: "
                     "a batch has one; name it by BatchQuery(connection=...)"
@@ -158,14 +159,15 @@ class BatchQuery:
 
     def execute(self) -> None:
         """Send the batch; nothing is sent when it is empty. Then its callbacks are called."""
+        self._warn_if_repeated()
         run(self._steps())
 
     async def aexecute(self) -> None:
         """Do as `execute`, on asyncio."""
+        self._warn_if_repeated()
         await arun(self._steps())
 
     def _steps(self) -> Steps[None]:
-        self._warn_if_repeated()
         entries, conditional = self._entries, self._is_conditional
         if entries:
             stamp = None if self.timestamp is None else microseconds(self.timestamp)
@@ -189,7 +191,7 @@ class BatchQuery:
                 "the batch is executed a second time: its statements are sent once, but its "
                 "callbacks are called again. Make a BatchQuery for each batch, or set "
                 "BatchQuery.warn_multiple_exec = False",
-                stacklevel=4,
+                stacklevel=3,
             )
         self._executed = True
 
@@ -202,11 +204,18 @@ class BatchQuery:
 
     def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         if exc_type is None or self._execute_on_exception:
-            self.execute()
+            self._warn_if_repeated()
+            run(self._steps())
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         if exc_type is None or self._execute_on_exception:
-            await self.aexecute()
+            self._warn_if_repeated()
+            await arun(self._steps())
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Say whether two connections are the same one, each named in any way."""
+    return one == other or find_connection(one) is find_connection(other)

@@ -72,6 +72,20 @@ class WriteOptions:
         copy.ttl = self.ttl
         return copy
 
+    def take_batch(self, batch: BatchQuery | None) -> None:
+        """Have the verb be part of a batch."""
+        if batch is not None:
+            from cqlengine.query.batch import BatchQuery
+
+            if not isinstance(batch, BatchQuery):
+                raise QueryException(f"batch() takes a BatchQuery, not {batch!r}")
+            if self.connection is not None:
+                raise QueryException(
+                    "using(connection=...) and batch() cannot be combined: a batch has its own "
+                    "connection, BatchQuery(connection=...)"
+                )
+        self.batch = batch
+
     def using(self, keyspace: str | None, connection: Any) -> None:
         """Have the verb go elsewhere."""
         if self.batch is not None and connection is not None:

@@ -205,13 +205,9 @@ class AbstractQuerySet(Fetching[R], Generic[R]):
 
     def batch(self, batch_obj: BatchQuery | None) -> Self:
         """Return a query set whose writes are part of this batch."""
-        from cqlengine.query.batch import BatchQuery
-
-        if self._options.connection is not None and batch_obj is not None:
-            raise QueryException("using(connection=...) and batch() cannot be combined")
-        if batch_obj is not None and not isinstance(batch_obj, BatchQuery):
-            raise QueryException(f"batch() takes a BatchQuery, not {batch_obj!r}")
-        return self._with_options(batch=batch_obj)
+        copy = self._with_options()
+        copy._options.take_batch(batch_obj)
+        return copy
 
     def iff(self, *args: Any, **kwargs: Any) -> Self:
         """Return a query set whose writes are made only if these conditions hold.
