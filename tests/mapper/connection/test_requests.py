@@ -12,7 +12,7 @@ import pytest
 from cql_driver import ConsistencyLevel, OperationTimedOut
 from cql_driver.aio import AsyncCluster
 from cql_driver.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile, Session
-from cql_driver.query import dict_factory
+from cql_driver.query import SimpleStatement, dict_factory
 from cql_protocol import Batch, Execute, Prepare, Query
 from cqlengine.connection import (
     Connection,
@@ -24,7 +24,9 @@ from cqlengine.connection import (
 )
 from cqlengine.connection.batches import TimedBatch
 from cqlengine.errors import CQLEngineException
+from cqlengine.operators import EqualsOperator
 from cqlengine.query.requests import BatchParts, Request
+from cqlengine.statements import SelectStatement, WhereClause
 from tests.aio.live import LiveNodes
 from tests.simulation import Drop, Rule
 
@@ -193,6 +195,16 @@ def test_execute_gives_dicts(run: Run, messages: list[Any]) -> None:
     assert execute("SELECT v FROM ks.t WHERE k = %s", (1,)).all() == [{"v": "a"}]
     assert execute("SELECT v FROM ks.t WHERE k = %(k)s", {"k": 1}, 4).all() == [{"v": "a"}]
     assert sent(messages, Query)[-1].parameters.consistency == 4
+
+
+def test_execute_takes_statements(run: Run, messages: list[Any]) -> None:
+    where = [WhereClause("k", EqualsOperator(), 1)]
+    statement = SelectStatement("ks.t", ["v"], where=where, limit=5)
+    assert execute(statement).all() == [{"v": "a"}]
+    simple = SimpleStatement("SELECT v FROM ks.t WHERE k = 1", consistency_level=1)
+    assert execute(simple).all() == execute(simple, consistency_level=5).all() == [{"v": "a"}]
+    assert [m.parameters.consistency for m in sent(messages, Query)] == [1, 5]
+    assert simple.consistency_level == 1
 
 
 def test_aexecute_gives_dicts(hosts: list[str], options: dict[str, Any]) -> None:

@@ -73,8 +73,11 @@ def _prepared(use: Any, query: Any, params: Any, level: Any) -> tuple[Any, Any, 
 
             query = copy(query)
             query.consistency_level = level
-    if params is None and hasattr(query, "get_context"):
-        query, params = str(query), query.get_context()
+    if params is None and not isinstance(query, str):
+        from cqlengine.statements.base import BaseCQLStatement
+
+        if isinstance(query, BaseCQLStatement):
+            query, params = query.text(), query.values()
     return query, params, use.profile(level, dict_factory)
 
 
