@@ -284,6 +284,14 @@ class TestAttributes:
         other.consistency_level = None
         assert statement.consistency_level == 6
 
+    def test_what_is_idempotent_is_sent_as_ever(self) -> None:
+        statement = prepared()
+        statement.is_idempotent = True
+        assert not statement.alters_requests
+        assert statement.bind((1,)).is_idempotent
+        statement.fetch_size = 7
+        assert statement.alters_requests
+
     def test_keyspace_and_table_are_those_of_the_markers(self) -> None:
         bound = prepared(keyspace="session").bind((1,))
         assert (bound.keyspace, bound.table) == ("ks", "t")
