@@ -12,17 +12,16 @@ import pytest
 
 from cql_driver import ConsistencyLevel
 from cqlengine import columns
-from cqlengine.connection import Connection
 from cqlengine.errors import CQLEngineException, LWTException, ValidationError
 from cqlengine.management import sync_table
 from cqlengine.models import Model
 from cqlengine.query import BatchQuery
 from cqlengine.statements import InsertStatement
+from tests.integration.mapper.recording import Recorder
 
 if TYPE_CHECKING:
     from cql_driver.cluster import Session
-    from cql_driver.cluster.results import ResultSet
-    from cqlengine.query.requests import Request
+    from cqlengine.connection import Connection
 
 pytestmark = pytest.mark.usefixtures("tables")
 
@@ -44,25 +43,6 @@ class Shelf(Model):
     prices = columns.Map(columns.Text, columns.Integer, static=True)
     book = columns.Text()
     pages = columns.Map(columns.Text, columns.Integer)
-
-
-class Recorder(Connection):
-    """A connection that keeps what was sent through it."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.sent: list[Request] = []
-
-    def execute(self, request: Request) -> ResultSet:
-        self.sent.append(request)
-        return super().execute(request)
-
-    @property
-    def texts(self) -> list[str]:
-        """What was sent since the last time, without the keyspace."""
-        texts = [request.text for request in self.sent]
-        self.sent.clear()
-        return texts
 
 
 @pytest.fixture(scope="module")
