@@ -56,7 +56,7 @@ MAPPER = (
     {"query.lookups", "query.plans", "models.polymorphic"},
     {"query.aggregates", "query.evaluator", "query.hierarchy", "query.reading"},
     {"columns", "connection", "query.selection"},
-    {"query.requests", "usertype", "models.meta"},
+    {"query.requests", "query.shapes", "usertype", "models.meta"},
     {"query.writes"},
     {"query.batch", "query.blind", "query.fetching"},
     {"query.queryset"},

@@ -7,6 +7,7 @@ from cqlengine.errors import QueryException
 from cqlengine.query.logs import log
 from cqlengine.query.requests import Request, arun, run
 from cqlengine.query.selection import DEFAULT_LIMIT
+from cqlengine.query.shapes import text_and_values
 
 TYPE_CHECKING = False
 
@@ -51,13 +52,13 @@ class Fetching(Generic[R]):
     def _statement(self, limit: int | None) -> SelectStatement:
         return self._selection.narrowed(self.model).statement(self.model, self._table(), limit)
 
-    def _request(self, statement: SelectStatement) -> Request:
+    def _request(self, text: str, values: list[Any]) -> Request:
         options = self._options
         if options.batch is not None:
             raise QueryException("only writes can be in a batch: leave batch() out to read")
         request = Request(
-            statement.text(),
-            statement.values(),
+            text,
+            values,
             self._connection(),
             options.consistency,
             options.timeout,
@@ -75,7 +76,8 @@ class Fetching(Generic[R]):
 
     def _select(self, limit: int | None) -> Steps[Any]:
         """Ask for the first page; return the driver's result."""
-        return (yield self._request(self._statement(limit)))
+        text, values = text_and_values(self.model, self._selection, self._table(), limit)
+        return (yield self._request(text, values))
 
     def _reader(self, result: Any) -> Callable[[Any], list[R]]:
         """Return what makes of the rows of a page what the query set gives."""
@@ -258,7 +260,8 @@ class Fetching(Generic[R]):
             )
         selection = selection.narrowed(self.model)
         selection.check_where(self.model)
-        result = yield self._request(selection.count_statement(self._table()))
+        statement = selection.count_statement(self._table())
+        result = yield self._request(statement.text(), statement.values())
         total: int = result.current_rows[0][0]
         if selection.has_limit and selection.limit is not None:
             return min(total, selection.limit)

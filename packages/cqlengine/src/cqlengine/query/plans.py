@@ -26,7 +26,15 @@ class WritePlan:
     values can change without being replaced.
     """
 
-    __slots__ = ("copies", "insert_texts", "key_clause", "model", "partition_clause", "writers")
+    __slots__ = (
+        "copies",
+        "insert_texts",
+        "key_clause",
+        "model",
+        "partition_clause",
+        "select_texts",
+        "writers",
+    )
 
     def __init__(self, model: ModelMetaClass) -> None:
         self.model = model
@@ -39,6 +47,8 @@ class WritePlan:
         self.key_clause = _equalities(model._primary_keys)
         self.partition_clause = _equalities(model._partition_keys)
         self.insert_texts: dict[tuple[Any, ...], str] = {}
+        self.select_texts: dict[tuple[Any, ...], str] = {}
+        """Those of `shapes`."""
 
     def insert_text(
         self, table: str, static_only: bool, if_not_exists: bool, ttl: bool, timestamp: bool

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_LIMIT", "Selection"]
 
+_FREQUENT = {"fetch_size", "has_limit", "limit", "where"}
+
 DEFAULT_LIMIT = 10_000
 """Rows at most of a query that was given no limit."""
 
@@ -29,6 +31,7 @@ class Selection:
     __slots__ = (
         "aggregates",
         "allow_filtering",
+        "by_equality_alone",
         "deferred",
         "distinct",
         "fetch_size",
@@ -58,6 +61,8 @@ class Selection:
         self.fetch_size: Any = None
         self.json = False
         self.plain = False
+        self.by_equality_alone = True
+        """Whether it may be: no more was chosen than conditions, a limit and the size of pages."""
 
     def copied(self, **changes: Any) -> Selection:
         """Return a copy with other values for some of its attributes."""
@@ -77,6 +82,7 @@ class Selection:
         copy.per_partition_limit = self.per_partition_limit
         copy.plain = self.plain
         copy.where = self.where
+        copy.by_equality_alone = self.by_equality_alone and changes.keys() <= _FREQUENT
         for name, value in changes.items():
             setattr(copy, name, value)
         return copy
