@@ -215,6 +215,20 @@ def test_null_is_an_empty_container(column: Any, empty: Any) -> None:
     assert vars(instance)["field"] is missing
 
 
+def test_a_container_that_was_only_looked_at_counts_as_unchanged() -> None:
+    class Instance:
+        _previous: Any = None
+
+    instance = Instance()
+    missing = SET.missing(instance)
+    assert instance._previous == {"field": set()}
+    assert instance._previous["field"] is not missing
+    LIST.missing(instance)
+    assert instance._previous["field"] == set()
+    missing.add("a")
+    assert SET.changed(missing, instance._previous["field"])
+
+
 def test_frozen_containers_of_a_key_can_be_empty_but_not_null() -> None:
     key = named(columns.List(columns.Integer, frozen=True, primary_key=True))
     assert key.validate([]) == []

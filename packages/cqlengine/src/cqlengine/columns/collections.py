@@ -107,7 +107,14 @@ class BaseContainerColumn(BaseCollectionColumn[_T], Generic[_T]):
         """Return an empty container, which the instance keeps; None where it is of the key."""
         if self.primary_key:
             return None
-        made = instance.__dict__[self.column_name] = self.empty()
+        name = self.column_name
+        made = instance.__dict__[name] = self.empty()
+        # To look at it is not to set it: as long as nothing is put into it, it is not saved.
+        previous = getattr(instance, "_previous", None)
+        if previous is None:
+            previous = {}
+            setattr(instance, "_previous", previous)  # noqa: B010 # of models and user types
+        previous.setdefault(name, self.empty())
         return made
 
     def changed(self, value: Any, previous: Any) -> bool:

@@ -40,6 +40,8 @@ class Boolean(ScalarColumn[bool]):
 
     def cast(self, value: Any) -> bool:
         """Return a bool."""
+        if type(value) is bool:
+            return value
         if isinstance(value, (str, bytes, bytearray)):
             raise self.refusal(f"{shown(value)} is no bool: give True or False")
         return bool(value)

@@ -78,7 +78,7 @@ class DateTime(ScalarColumn[datetime]):
 
     def changed(self, value: Any, previous: Any) -> bool:
         """Say whether it is another moment; sessions may read them with or without a zone."""
-        return bool(_naive(value) != _naive(previous))
+        return bool(value != previous and _naive(value) != _naive(previous))
 
 
 def _naive(value: Any) -> Any:
