@@ -26,12 +26,21 @@ SHARED = {
         "tests/integration/driver/test_nodes.py",
         "tests/soak/test_soak.py",
     },
+    "archives": {
+        "tests/packaging/test_archives.py",
+        "tests/packaging/test_entry_points.py",
+        "tests/packaging/test_install.py",
+        "tests/packaging/test_reactors.py",
+    },
     "guarded nodes": {
         "tests/integration/aio/test_security.py",
         "tests/integration/driver/test_security.py",
     },
 }
-"""Files that use the same nodes; the rest of ``tests/integration`` uses the one node."""
+"""Files that use the same nodes, or the archives of this tree, which take a minute to build.
+
+The rest of ``tests/integration`` uses the one node.
+"""
 
 ALONE = (
     "tests/integration/driver/test_host_life.py",
@@ -63,6 +72,7 @@ LONG = (
     "guarded nodes",
     "tests/integration",
     "tests/reactors",
+    "archives",
     "tests/packaging",
     "tests/simulacron",
     "tests/protocol/types/test_round_trips.py",

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from collections.abc import Mapping
@@ -119,9 +120,12 @@ class Workshop:
             self.build(source / "packages" / name, self.dist)
 
     @staticmethod
-    def build(project: Path, target: Path, *options: str) -> None:
-        """Build the archives of one project."""
-        run(sys.executable, "-m", "hatchling", "build", "-d", target, *options, cwd=project)
+    def build(
+        project: Path, target: Path, *options: str, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Build the archives of one project; `settings` are variables, as those of a compiler."""
+        command = (sys.executable, "-m", "hatchling", "build", "-d", target, *options)
+        run(*command, cwd=project, settings=settings)
 
     def wheel(self, distribution: str) -> Path:
         """Return the wheel of a distribution."""
@@ -170,6 +174,19 @@ class Workshop:
         """Return a new environment in which nothing is installed."""
         self._environments += 1
         return Environment(self.folder / f"environment-{self._environments}", self._installer)
+
+
+def quick_compiler(folder: Path) -> dict[str, str]:
+    """Return settings with which C is compiled without optimization, in a quarter of the time.
+
+    The compiler is a program in `folder`, since what comes last on its command line wins.
+    """
+    if os.name == "nt":
+        return {}
+    compiler = folder / "cc"
+    compiler.write_text(f'#!/bin/sh\nexec {sysconfig.get_config_var("CC")} "$@" -O0\n')
+    compiler.chmod(0o755)
+    return {"CC": str(compiler)}
 
 
 def load_hatch_build() -> Any:
