@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from cql_driver import NoHostAvailable
+from cql_driver import NoHostAvailable, UnsupportedOperation
+from cql_driver.aio import AsyncCluster
 from cql_driver.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile
 from cql_driver.policies import RoundRobinPolicy
 from cqlengine.connection import (
@@ -244,9 +246,6 @@ def test_what_a_loop_leaves_behind_is_dropped(connection: Connection, nodes: Liv
 
 
 def test_the_session_of_another_loop_is_refused(nodes: LiveNodes) -> None:
-    from cql_driver import UnsupportedOperation
-    from cql_driver.aio import AsyncCluster
-
     async def main(cluster: AsyncCluster) -> Any:
         session = await cluster.connect()
         assert [row async for row in await find_connection(session).aexecute(READ)] == [("a",)]
@@ -262,6 +261,18 @@ def test_the_session_of_another_loop_is_refused(nodes: LiveNodes) -> None:
 
         run(elsewhere())
         runner.run(cluster.shutdown())
+
+
+def test_sessions_that_were_given_are_held_weakly(nodes: LiveNodes) -> None:
+    async def main() -> Any:
+        async with AsyncCluster(**nodes.options) as cluster, cluster.connect() as session:
+            assert await read(find_connection(session)) == [("a",)]
+            assert find_connection(session) is find_connection(session)
+            return weakref.ref(session)
+
+    gone = run(main())
+    gc.collect()
+    assert gone() is None
 
 
 def test_blocking_and_awaited_calls_of_one_connection(connection: Connection) -> None:
