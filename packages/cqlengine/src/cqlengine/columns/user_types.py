@@ -28,8 +28,8 @@ class UserDefinedType(Column[_U], Generic[_U]):
     """A column of a user type, the class `user_type`.
 
     Its value is an instance of the class. It is replaced as a whole when one of its fields has
-    changed. Accepts mappings by field, too. Without `frozen` the server can change single
-    fields of it, which statements of other programs may do.
+    changed. Accepts mappings by field, too. With ``frozen=False`` statements of other programs
+    can change single fields; the server then wants the type's own collections ``frozen=True``.
 
     Example::
 
