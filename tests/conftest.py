@@ -89,5 +89,10 @@ def clusters() -> Iterator[ClusterPool]:
 
 @pytest.fixture(scope="session")
 def cassandra(clusters: ClusterPool) -> Cluster:
-    """A plain cluster of one node, shared by the whole run: use a keyspace of your own in it."""
-    return clusters.get(pin=True)
+    """A cluster of one node, shared by the whole run: use a keyspace of your own in it.
+
+    It must not be killed or restarted, since it would not remember its schema.
+    """
+    from tests.cassandra import NO_RESTART, ClusterOptions
+
+    return clusters.get(ClusterOptions(jvm=NO_RESTART), pin=True)

@@ -26,10 +26,11 @@ from __future__ import annotations
 from tests.cassandra.cluster import Cluster
 from tests.cassandra.errors import ClusterError, ServerUnavailable, StartError
 from tests.cassandra.node import Node
-from tests.cassandra.options import ClusterOptions
+from tests.cassandra.options import NO_RESTART, ClusterOptions
 from tests.cassandra.pool import ClusterPool
 
 __all__ = [
+    "NO_RESTART",
     "Cluster",
     "ClusterError",
     "ClusterOptions",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cassandra import Cluster, ClusterOptions, ClusterPool
+from tests.cassandra import NO_RESTART, Cluster, ClusterOptions, ClusterPool
 from tests.cassandra.probe import AUTHENTICATE, READY
 from tests.cassandra.process import ProcessRef
 
@@ -42,8 +42,8 @@ def test_a_node_says_what_it_is(cassandra: Cluster) -> None:
 
 
 def test_the_run_has_one_cluster_per_shape(cassandra: Cluster, clusters: ClusterPool) -> None:
-    assert clusters.get() is cassandra
-    assert clusters.get(ClusterOptions(settings={})) is cassandra
+    assert clusters.get(ClusterOptions(jvm=NO_RESTART)) is cassandra
+    assert clusters.get(ClusterOptions(jvm=NO_RESTART, settings={})) is cassandra
 
 
 def _open_files(pid: int) -> Iterator[str]:

@@ -31,6 +31,11 @@ OPTIONS: dict[str, Any] = {
     "status_event_refresh_window": 0.2,
 }
 PATIENCE = 180.0
+SOON = ("-Dcassandra.broadcast_interval_ms=5000", "-Dcassandra.ring_delay_ms=5000")
+"""How long a node that replaces another one waits for news of that one, and of its ranges.
+
+It waits for the longer of the first and twice the second (else for a minute), then for the second.
+"""
 READ = SimpleStatement("SELECT v FROM t WHERE k = 1", is_idempotent=True)
 
 
@@ -207,7 +212,7 @@ def test_scenario_16_a_node_is_replaced_by_another_one(nodes: Nodes) -> None:
         relocate(node)
         # It must fetch its data from the others: else they keep the row of the one before.
         configure(node, initial_token=None, auto_bootstrap=True)
-        with started_with(node, f"-Dcassandra.replace_address_first_boot={old}"):
+        with started_with(node, *SOON, f"-Dcassandra.replace_address_first_boot={old}"):
             node.start(PATIENCE)
         until(lambda: known(session) == set(nodes.contact_points), "it is known", PATIENCE)
         until(lambda: node.address in asked(session), "it is asked", PATIENCE)

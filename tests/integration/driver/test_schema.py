@@ -11,7 +11,7 @@ import pytest
 
 from cql_driver.cluster import Cluster, UserTypeDoesNotExist
 from cql_driver.policies import ConstantReconnectionPolicy, RoundRobinPolicy
-from tests.cassandra import ClusterOptions
+from tests.cassandra import NO_RESTART, ClusterOptions
 from tests.control.schemas import Mirror, assert_complete, assert_same, everything
 from tests.integration.driver.ddl import Changes
 from tests.integration.driver.support import (
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tests.cassandra import ClusterPool
 
 WINDOW = 0.3
+SHORT = 0.1
+"""The window where eighty bursts of changes are waited for."""
 CHANGES = int(os.environ.get("SCHEMA_CHANGES", "1000"))
 SEED = int(os.environ.get("SCHEMA_SEED", "1"))
 
@@ -162,15 +164,14 @@ def test_three_nodes_and_a_control_connection_that_is_lost(three: Nodes) -> None
 @pytest.mark.once
 def test_random_changes_of_another_session(clusters: ClusterPool) -> None:
     """After each burst the metadata is what a fresh fetch shows, and a listener has it too."""
-    # Changes of the schema are not flushed, which takes most of their time.
-    options = ClusterOptions(jvm=("-Dcassandra.unsafesystem=true",))
+    options = ClusterOptions(jvm=NO_RESTART)
     changes = Changes("random_", SEED)
     left = itertools.islice(changes, CHANGES)
     with (
         clusters.private(options) as nodes,
-        connected(nodes) as other,
-        connected(nodes, schema_event_refresh_window=WINDOW) as watching,
-        connected(nodes, schema_event_refresh_window=WINDOW) as lazy,
+        connected(nodes, schema_metadata_enabled=False) as other,
+        connected(nodes, schema_event_refresh_window=SHORT) as watching,
+        connected(nodes, schema_event_refresh_window=SHORT) as lazy,
     ):
         mirror = Mirror()
         watching.cluster.register_schema_listener(mirror)
@@ -182,7 +183,7 @@ def test_random_changes_of_another_session(clusters: ClusterPool) -> None:
             bursts += 1
             for text in burst:
                 other.execute(text, timeout=60)
-            time.sleep(WINDOW + 0.3)
+            time.sleep(SHORT + 0.2)
             until(lambda: settled(watching) and settled(lazy), "the changes are taken over", 10)
             with fresh(nodes) as cluster:
                 assert_complete(watching.cluster, cluster)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cql_driver.query import dict_factory
-from tests.cassandra import ClusterOptions
+from tests.cassandra import NO_RESTART, ClusterOptions
 from tests.integration.driver.support import connected
 from tests.integration.schema.cql import statements
 from tests.integration.schema.random_schema import RandomSchema
@@ -39,8 +39,6 @@ def shape(tmp_path_factory: pytest.TempPathFactory) -> ClusterOptions:
     properties = {
         "cassandra.triggers_dir": triggers,
         "cassandra.sai.vector.allow_custom_parameters": "true",
-        # Changes of the schema are not flushed, which takes most of their time.
-        "cassandra.unsafesystem": "true",
     }
     return ClusterOptions(
         num_tokens=1,  # as transient replication wants it
@@ -50,7 +48,7 @@ def shape(tmp_path_factory: pytest.TempPathFactory) -> ClusterOptions:
             "transient_replication_enabled": True,
             "memtable": {"configurations": _MEMTABLES},
         },
-        jvm=tuple(f"-D{name}={value}" for name, value in properties.items()),
+        jvm=(*NO_RESTART, *(f"-D{name}={value}" for name, value in properties.items())),
     )
 
 
