@@ -62,6 +62,14 @@ class Order(Model):
     limit = columns.Integer(db_field='To "quoted"')
 
 
+class Odd(Model):
+    """The partition key is not the first column of the key."""
+
+    a = columns.Integer(primary_key=True)
+    b = columns.Integer(partition_key=True)
+    c = columns.Integer(primary_key=True)
+
+
 class Timed(Model):
     """What rows have that come and go: not made, but inherited."""
 
@@ -82,7 +90,7 @@ class Arrival(Timed):
 
 @pytest.fixture(scope="module")
 def tables(connection: Connection) -> None:
-    for model in (User, Order, Arrival):
+    for model in (User, Order, Odd, Arrival):
         sync_table(model)
 
 
@@ -174,6 +182,17 @@ def test_update_refuses_the_key_and_unknown_names() -> None:
     assert User.get(id=user.id).name == "same key"
 
 
+def test_update_is_for_the_row_that_was_read(session: Session) -> None:
+    user = User.create(name="a")
+    before, user.id = user.id, uuid.uuid4()
+    with pytest.raises(ValidationError, match=r"id: .* save\(\) writes another row"):
+        user.update(name="b")
+    assert user_row(session, user) is None
+    user.id = before
+    user.update(name="b")
+    assert user_row(session, user).name == "b"
+
+
 def test_a_value_is_deleted_by_del_and_by_none(session: Session) -> None:
     user = User.create(name="a", age=1, photo=b"1", tags={"x"})
     del user.age
@@ -209,6 +228,19 @@ def test_delete_without_clustering_values_deletes_the_partition(session: Session
     assert session.execute('SELECT * FROM "Order" WHERE "select" = 9').all() == []
     with pytest.raises(ValidationError, match="select: a value is needed"):
         Order(where="a").delete()
+
+
+def test_keys_may_be_declared_in_any_order(session: Session) -> None:
+    for b in range(2):
+        for a in range(3):
+            Odd.create(a=a, b=b, c=0)
+    with pytest.raises(ValidationError, match="a: a value is needed"):
+        Odd(b=0, c=0).delete()
+    Odd(b=0, a=1).delete()
+    Odd(b=1).delete()
+    rows = session.execute("SELECT b, a FROM odd").all()
+    assert [tuple(row) for row in rows] == [(0, 0), (0, 2)]
+    assert Odd.get(b=0, a=2).pk == (2, 0, 0)
 
 
 def test_values_are_checked_before_anything_is_sent(session: Session) -> None:

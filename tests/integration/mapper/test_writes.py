@@ -327,6 +327,15 @@ def test_counters_are_added_to(session: Session) -> None:
     assert counted(session, "p") == [(1, 10, -2)]
 
 
+def test_counters_are_not_copied_to_another_row(session: Session) -> None:
+    hits = Hits.create(page="mine", day=1, views=3)
+    hits.day = 2
+    for write in (hits.save, hits.update):
+        with pytest.raises(ValidationError, match="counters are not copied"):
+            write()
+    assert counted(session, "mine") == [(1, 3, 0)]
+
+
 def test_a_new_counter_starts_with_its_value(session: Session) -> None:
     Hits.create(page="new", day=1, views=3)
     Hits(page="new", day=2, clicks=4).save()

@@ -92,10 +92,10 @@ class ModelMetaClass(type):
         With `include_keyspace` the keyspace stands before it, unless none is known: then the
         session's is meant.
         """
+        if cls.__abstract__:
+            raise ModelException(f"{cls.__name__} is abstract: it has no table")
         table = protect_name(cls._raw_column_family_name())
         if include_keyspace:
-            if cls.__abstract__:
-                raise ModelException(f"{cls.__name__} is abstract: it has no table")
             keyspace = cls._get_keyspace()
             if keyspace is not None:
                 return f"{protect_name(keyspace)}.{table}"

@@ -36,10 +36,13 @@ def save(instance: Any, options: WriteOptions) -> Steps[None]:
     model = type(instance)
     if model._is_polymorphic:
         _set_discriminator(instance, model)
-    if model._has_counter or (instance._is_persisted and not _key_changed(instance)):
+    is_known = instance._is_persisted and not _key_changed(instance)
+    if is_known or model._has_counter:
+        if instance._is_persisted and not is_known:
+            _refuse_changed_key(model)
         if options.if_not_exists:
             _refuse_if_not_exists(model)
-        yield from update(instance, options)
+        yield from _update(instance, options)
     else:
         yield from insert(instance, options)
 
@@ -156,12 +159,27 @@ def refuse_missing(column: Any) -> None:
 def update(instance: Any, options: WriteOptions) -> Steps[None]:
     """Write what has changed since the instance was read or saved, in one statement."""
     model = type(instance)
+    if instance._is_persisted and _key_changed(instance):
+        _refuse_changed_key(model)
+    if model._is_polymorphic:
+        _set_discriminator(instance, model)
+    yield from _update(instance, options)
+
+
+def _refuse_changed_key(model: Any) -> None:
+    counted = "counters are not copied: make a new instance, whose counters start at 0"
+    raise ValidationError(
+        f"{', '.join(model._primary_keys)}: the primary key is another one than what was read: "
+        + (counted if model._has_counter else "save() writes another row")
+    )
+
+
+def _update(instance: Any, options: WriteOptions) -> Steps[None]:
+    model = type(instance)
     if options.if_exists and model._has_counter:
         raise IfExistsWithCounterColumn(
             f"{model.__name__} has counters, which cannot be written with IF EXISTS"
         )
-    if model._is_polymorphic:
-        _set_discriminator(instance, model)
     updates, static_only = _changes(instance, plan_of(model).writers)
     if updates:
         static_only = static_only and conditions_are_static(model, options)
@@ -286,18 +304,19 @@ def delete(instance: Any, options: WriteOptions) -> Steps[None]:
         )
     if options.ttl is not None or options.if_not_exists:
         raise QueryException("a DELETE has neither a TTL nor IF NOT EXISTS")
-    if model._is_polymorphic and model._discriminator_column.primary_key:
+    own = model.__discriminator_value__
+    if own is not None and model._is_polymorphic and model._discriminator_column.primary_key:
         _set_discriminator(instance, model)
-    parts, where_values, gap = [], [], False
-    for name, column in model._primary_keys.items():
+    parts, where_values, gap = [], [], None
+    for name, column in (*model._partition_keys.items(), *model._clustering_keys.items()):
         value = column.validate(instance.__dict__.get(name))
         if value is None:
             if column.partition_key:
                 refuse_missing(column)
-            gap = True
+            gap = gap or column
             continue
-        if gap:
-            refuse_missing(column)
+        if gap is not None:
+            refuse_missing(gap)
         parts.append(f"{column.quoted} = ?")
         where_values.append(column.to_database(value))
     yield from send_delete(model, options, " AND ".join(parts), where_values)

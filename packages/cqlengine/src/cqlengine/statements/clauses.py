@@ -88,8 +88,7 @@ class WhereClause(BaseClause):
     ) -> None:
         if not isinstance(operator, BaseWhereOperator):
             raise StatementException(
-                f"operator is a {type(operator).__name__}: give an instance of one of "
-                "cqlengine.operators"
+                f"operator={operator!r}: give an instance of one of cqlengine.operators"
             )
         super().__init__(field, value)
         self.operator = operator
