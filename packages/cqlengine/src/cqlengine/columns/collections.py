@@ -347,7 +347,8 @@ class Map(BaseContainerColumn[dict[_K, _V]], Generic[_K, _V]):
         if value is None:
             return None
         copies = [part.snapshot if part.is_mutable else None for part in self.types]
-        return self.convert_parts(value, copies) if any(copies) else copy(value)
+        made = self.convert_parts(value, copies) if any(copies) else value
+        return copy(value) if made is value else made
 
     def deltas(self, value: Any, before: Any) -> Sequence[Update]:
         """Return what puts the entries that differ, and what removes the keys that are gone."""
