@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cql_driver.cluster import Cluster as Client
+from cql_driver.cluster import Session
 from tests.cassandra import Cluster
 from tests.integration.run_document import blocks
 
@@ -32,20 +34,32 @@ def run(*words: str, cwd: Path = ROOT, **variables: str) -> str:
     return done.stdout
 
 
-def test_what_the_guide_shows_works(cassandra: Cluster) -> None:
+@pytest.fixture
+def session(cassandra: Cluster) -> Iterator[Session]:
+    with Client(cassandra.contact_points) as cluster, cluster.connect() as session:
+        yield session
+
+
+def test_what_the_guide_shows_works(cassandra: Cluster, session: Session) -> None:
     assert len(blocks(GUIDE)) > 20
+    session.execute("DROP KEYSPACE IF EXISTS bookshop")
     run("-m", "tests.integration.run_document", str(GUIDE), cassandra.contact_points[0])
 
 
+def test_the_page_of_the_mapper_on_the_index_has_the_same_examples() -> None:
+    page = ROOT / "packages" / "cqlengine" / "README.md"
+    found = [block for _, block in blocks(page)]
+    assert found == [block for _, block in blocks(GUIDE)][: len(found)] != []
+
+
 @pytest.fixture
-def keyspace(cassandra: Cluster) -> str:
+def keyspace(session: Session) -> str:
     name = "the_guides_commands"
-    with Client(cassandra.contact_points) as cluster, cluster.connect() as session:
-        session.execute(f"DROP KEYSPACE IF EXISTS {name}")
-        session.execute(
-            f"CREATE KEYSPACE {name} WITH replication = "
-            "{'class': 'SimpleStrategy', 'replication_factor': 1}"
-        )
+    session.execute(f"DROP KEYSPACE IF EXISTS {name}")
+    session.execute(
+        f"CREATE KEYSPACE {name} WITH replication = "
+        "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    )
     return name
 
 
