@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from cql_protocol.errors import InvalidRequest, OperationTimedOut
+from cql_protocol.errors import CASWriteUnknown, DriverException, InvalidRequest
 from cqlengine.migrations.driving import Agreement, Pause
 from cqlengine.query.requests import Request
 
@@ -54,6 +54,9 @@ class Server:
         self.asked = 0
         self.broken: Callable[[str], Exception | None] = lambda text: None
         """Returns the error with which a statement fails."""
+        self.unknown: Iterator[str] = iter(())
+        """For each statement of the record: "" for its answer, or whether it fails unheard of
+        "before" it was applied or "after"."""
         self.agrees: Callable[[float | None], bool] = lambda seconds: True
         """Says whether the nodes agree within some seconds."""
 
@@ -80,7 +83,7 @@ class Server:
             answer = error = None
             try:
                 answer = self.perform(action)
-            except (InvalidRequest, OperationTimedOut) as raised:
+            except DriverException as raised:
                 error = raised
             if number == cut_after:
                 raise Cut
@@ -103,7 +106,7 @@ class Server:
                 continue
             try:
                 answers[at] = self.perform(action)
-            except InvalidRequest as error:
+            except DriverException as error:
                 answers[at] = error
         return [outcomes[at] for at in range(len(procedures))]
 
@@ -189,6 +192,15 @@ class Server:
             self.has_record = True
             return Answer([], [])
         assert self.has_record
+        outcome = next(self.unknown, "")
+        if outcome == "before":
+            raise CASWriteUnknown("before")
+        answer = self._of_record(text, values)
+        if outcome == "after":
+            raise CASWriteUnknown("after")
+        return answer
+
+    def _of_record(self, text: str, values: tuple[Any, ...]) -> Answer:
         if text.startswith("SELECT lease_holder"):
             return Answer(["lease_holder"], [(self.holder,)])
         if text.startswith("SELECT"):

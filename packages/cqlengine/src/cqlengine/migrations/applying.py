@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import uniform
 
 from cql_protocol.errors import DriverException, RequestValidationException
 from cqlengine.migrations.driving import Agreement, Pause
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Applied", "Options", "applying"]
 
 _POLL = 0.5
-"""Seconds between attempts to get the lease."""
+"""Seconds between attempts to get the lease, more or less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,10 @@ def _lease(record: Record, wait: float) -> Procedure[None]:
                 f"changes to {record.keyspace!r} are being applied by {holder}: try again when it "
                 f"has ended; if it died, its lease expires by itself within {record.lease} s"
             )
-        yield Pause(_POLL)
-        waited += _POLL
+        # Not in step with others that wait, which would disturb each other's transactions.
+        pause = _POLL * uniform(0.5, 1.5)
+        yield Pause(pause)
+        waited += pause
 
 
 def _release(record: Record) -> Procedure[None]:

@@ -14,11 +14,13 @@ import platform
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from random import uniform
 from typing import Any
 
 from cql_protocol.enums import ConsistencyLevel
+from cql_protocol.errors import Timeout
 from cql_protocol.identifiers import protect_name
-from cqlengine.migrations.driving import Agreement
+from cqlengine.migrations.driving import Agreement, Pause
 from cqlengine.migrations.errors import LeaseLost
 from cqlengine.query.requests import Request
 
@@ -35,6 +37,8 @@ __all__ = ["RECORD_TABLE", "Record", "Recorded", "State"]
 RECORD_TABLE = "cqlengine_migrations"
 
 _SCOPE = "schema"
+_ATTEMPTS = 8
+"""How often a statement is tried again whose outcome the servers do not know."""
 _CREATE = """\
 CREATE TABLE IF NOT EXISTS {table} (
     scope text,
@@ -126,6 +130,25 @@ class Recorded:
         return found
 
 
+def _settled(
+    text: str, values: tuple[Any, ...] = (), consistency: int = ConsistencyLevel.QUORUM
+) -> Procedure[Any]:
+    """Run a statement of the record until its outcome is known; return the result.
+
+    Transactions on one partition get into each other's way, and then replicas cannot say what
+    became of one. The next one finishes it first. So it is tried again, which does no harm:
+    what is written is the same, on the condition that the lease is whose it was.
+    """
+    request = Request(text, values, consistency=consistency, fetch_size=None)
+    for number in range(_ATTEMPTS):
+        try:
+            return (yield request)
+        except Timeout:
+            # At a time of its own, so that the same two do not meet again.
+            yield Pause(uniform(0.5, 1.0) * min(0.1 * 2**number, 2.0))
+    return (yield request)
+
+
 def _user() -> str:
     try:
         return getpass.getuser()
@@ -169,22 +192,19 @@ class Record:
 
     def read(self) -> Procedure[list[Recorded]]:
         """Return all that is recorded, the newest run first, the steps of a run in order."""
-        rows = yield Request(
+        rows = yield from _settled(
             f"SELECT {', '.join(_FIELDS)} FROM {self.table} WHERE scope = '{_SCOPE}'",
-            fetch_size=None,
             # Sees what a transaction has promised, also where its process died meanwhile.
             consistency=ConsistencyLevel.SERIAL,
-            is_idempotent=True,
         )
         # The static column alone makes a row that has no run.
         return [Recorded(*row) for row in rows.current_rows if row[0] is not None]
 
     def read_holder(self) -> Procedure[str | None]:
         """Return who has the lease now; None if nobody has."""
-        rows = yield Request(
+        rows = yield from _settled(
             f"SELECT lease_holder FROM {self.table} WHERE scope = '{_SCOPE}' LIMIT 1",
             consistency=ConsistencyLevel.SERIAL,
-            is_idempotent=True,
         )
         found = rows.current_rows
         return found[0][0] if found else None
@@ -208,19 +228,17 @@ class Record:
 
     def release(self) -> Procedure[None]:
         """Give the lease back, if it is still this run's."""
-        yield Request(
+        yield from _settled(
             f"UPDATE {self.table} SET lease_holder = null WHERE scope = '{_SCOPE}' "
             "IF lease_holder = ?",
             (self.holder,),
-            consistency=ConsistencyLevel.QUORUM,
         )
 
     def _hold(self, before: str | None) -> Procedure[bool]:
-        result = yield Request(
+        result = yield from _settled(
             f"UPDATE {self.table} USING TTL ? SET lease_holder = ? WHERE scope = '{_SCOPE}' "
             "IF lease_holder = ?",
             (self.lease, self.holder, before),
-            consistency=ConsistencyLevel.QUORUM,
         )
         return bool(result.was_applied)
 
@@ -257,11 +275,10 @@ class Record:
         yield from self._write(step, {"state": state, "error": error, "finished_at": now})
 
     def _write(self, step: Step, values: dict[str, Any]) -> Procedure[None]:
-        result = yield Request(
+        result = yield from _settled(
             f"UPDATE {self.table} SET {', '.join(f'{name} = ?' for name in values)} "
             f"WHERE scope = '{_SCOPE}' AND run = ? AND step = ? IF lease_holder = ?",
             (*values.values(), self.run, step.number, self.holder),
-            consistency=ConsistencyLevel.QUORUM,
         )
         if not result.was_applied:
             raise self._lost()
