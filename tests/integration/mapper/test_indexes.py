@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from cqlengine import columns, management
 from cqlengine.models import Model
 from cqlengine.query.requests import run
 from cqlengine.schema import Index, Kind, compare_models, read_keyspace
+from tests.integration.mapper.building import wait_for_indexes
 
 if TYPE_CHECKING:
     from cql_driver.cluster import Session
@@ -62,6 +64,7 @@ def test_all_kinds_of_indexes(session: Session, keyspace: str) -> None:
     targets = {index.index_options["target"] for index in found.values()}
     assert {"keys(scores)", "entries(scores)", "keys(labels)", "full(frozen)"} <= targets
 
+    wait_for_indexes(session, "review")
     session.execute("INSERT INTO review (id, at, author, scores) VALUES (1, 1, 'Zoë', {'a': 3})")
     for condition in ("author = 'ZOË'", "scores CONTAINS KEY 'a'", "scores['a'] = 3", "at = 1"):
         rows = session.execute(f"SELECT id FROM review WHERE {condition}").all()
@@ -77,6 +80,7 @@ def test_the_nearest_vectors(session: Session, keyspace: str) -> None:
 
     management.sync_table(Passage)
     assert kinds(Passage, keyspace) == []
+    wait_for_indexes(session, "passage")
     for number, meaning in enumerate([[0.9, 0.1, 0.0], [0.8, 0.3, 0.1], [0.0, 0.2, 0.9]]):
         Passage.create(id=number, meaning=meaning)
     plain = session.execute("SELECT id FROM passage ORDER BY meaning ANN OF [1, 0.2, 0] LIMIT 2")
@@ -84,13 +88,14 @@ def test_the_nearest_vectors(session: Session, keyspace: str) -> None:
     assert [row.id for row in plain] == [each.id for each in nearest] == [0, 1]
 
 
-async def test_awaited(keyspace: str) -> None:
+async def test_awaited(session: Session, keyspace: str) -> None:
     class Indexed(Model):
         id = columns.Integer(primary_key=True)
         name = columns.Text(custom_index=Index(name="indexed_by_name"))
 
     await management.async_table(Indexed)
     await management.async_table(Indexed)
+    await asyncio.to_thread(wait_for_indexes, session, "indexed")
     await Indexed.acreate(id=1, name="Zoë")
     assert (await Indexed.objects.aget(name="Zoë")).id == 1
 
@@ -106,6 +111,7 @@ def test_an_index_of_somebody_else_is_left_alone(session: Session, keyspace: str
     management.sync_table(Shared)
     assert kinds(Shared, keyspace) == []
     assert list(indexes_of(Shared, keyspace)) == ["theirs"]
+    wait_for_indexes(session, "shared")
     Shared.create(id=1, name="x")
     assert Shared.get(name="x").id == 1
 

@@ -17,6 +17,7 @@ from cqlengine.schema import LiveKeyspace, compare_models, read_keyspace
 from cqlengine.usertype import UserType
 from tests.integration.aio.support import connected as aio_connected
 from tests.integration.driver.support import connected, keyspace_of, new_name
+from tests.integration.mapper.building import wait_for_indexes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,6 +143,7 @@ def test_missing_columns_options_and_indexes_are_added(
     assert found.columns["shared"].is_static
     assert found.options["gc_grace_seconds"] == 77
     assert [index.index_options["target"] for index in found.indexes.values()] == ["name"]
+    wait_for_indexes(session, "evolving")
     row = session.execute("SELECT * FROM evolving WHERE name = 'a'").one()
     assert (row.gone, row.tags) == ("kept", None)
     assert "its column gone is not in the model" in caplog.text
