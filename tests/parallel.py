@@ -7,6 +7,7 @@ xdist, nothing of this matters.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ SHARED = {
         "tests/integration/driver/test_consistency.py",
         "tests/integration/driver/test_faults_nodes.py",
         "tests/integration/driver/test_nodes.py",
+        "test_a_node_that_goes_meanwhile",
+        "test_three_nodes",
+        "test_three_nodes_and_a_control_connection_that_is_lost",
         "tests/soak/test_soak.py",
     },
     "archives": {
@@ -36,19 +40,16 @@ SHARED = {
         "tests/integration/aio/test_security.py",
         "tests/integration/driver/test_security.py",
     },
+    "strict node": {
+        "tests/integration/test_server_errors.py",
+        "tests/integration/test_strict_node.py",
+    },
 }
-"""Files that use the same nodes, or the archives of this tree, which take a minute to build.
+"""Files and tests that use the same nodes, or the archives, which take a minute to build.
 
-The rest of ``tests/integration`` uses the one node.
+The one node that most of ``tests/integration`` and others use is started by both processes, which
+takes five seconds: its tests are many minutes, and end together if each file may run by itself.
 """
-
-ALONE = (
-    "tests/integration/driver/test_host_life.py",
-    "tests/integration/schema",
-    "tests/integration/test_server_errors.py",
-    "tests/integration/test_strict_node.py",
-)
-"""Parts of ``tests/integration`` that use nodes of their own only."""
 
 APART = (
     "test_random_changes_of_another_session",
@@ -60,22 +61,29 @@ APART = (
 
 LONG = (
     "three nodes",
-    "one node",
+    "tests/integration/mapper",
     "tests/integration/driver/test_host_life.py",
+    "archives",
     "tests/demo",
-    "tests/scenarios/test_hypothesis.py",
-    "tests/launcher/test_node.py",
-    "tests/integration/driver/test_schema.py",
     "tests/apps",
+    "tests/integration/driver/test_schema.py",
+    "tests/scenarios/test_hypothesis.py",
+    "tests/integration/driver/test_scan.py",
+    "tests/launcher/test_node.py",
+    "tests/integration/schema",
+    "tests/runtimes/test_selector.py",
     "tests/launcher",
+    "tests/integration/aio/test_paging.py",
+    "tests/integration/aio/test_concurrent.py",
     "tests/integration/driver/test_prepared.py",
     "guarded nodes",
-    "tests/integration",
     "tests/reactors",
-    "archives",
-    "tests/packaging",
+    "tests/integration",
     "tests/simulacron",
-    "tests/protocol/types/test_round_trips.py",
+    "tests/scan",
+    "tests/speedups",
+    "tests/packaging",
+    "tests/protocol",
     "tests/aio",
 )
 """What takes more than ten seconds, longest first."""
@@ -84,20 +92,21 @@ LONG = (
 def scope_of(nodeid: str) -> str:
     """Return a name, the same for all tests that must run in one process."""
     path, _, name = nodeid.partition("::")
-    if _is_in(path, APART) or name.partition("[")[0] in APART:
+    function = name.partition("[")[0]
+    if _is_in(path, APART) or function in APART:
         return nodeid
-    for shared, paths in SHARED.items():
-        if path in paths:
+    for shared, users in SHARED.items():
+        if path in users or function in users:
             return shared
-    if path.startswith("tests/integration/") and not _is_in(path, ALONE):
-        return "one node"
     return path
 
 
+@cache
 def _is_in(path: str, places: tuple[str, ...]) -> bool:
     return any(PurePosixPath(path).is_relative_to(place) for place in places)
 
 
+@cache
 def _rank(scope: str) -> int:
     for rank, place in enumerate(LONG):
         if scope == place or _is_in(scope.partition("::")[0], (place,)):

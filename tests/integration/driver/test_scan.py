@@ -241,6 +241,7 @@ def test_views_and_system_tables(session: Session) -> None:
             scan(session, table)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("replicas", [1, 2, 3])
 def test_three_nodes(three: Nodes, replicas: int) -> None:
     with connected(three) as session, keyspace_of(session, replicas):
@@ -265,6 +266,7 @@ class PatientReads(RetryPolicy):
         return (self.RETRY, consistency, 0.5) if tried < 8 else (self.RETHROW, None)
 
 
+@pytest.mark.once
 def test_a_node_that_goes_meanwhile(three: Nodes) -> None:
     patient = {"retry_policy": PatientReads()}
     with connected(three, profile=patient) as session, keyspace_of(session, 2):

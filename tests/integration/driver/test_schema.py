@@ -127,6 +127,7 @@ def test_types_are_looked_for_before_they_are_registered(session: Session) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_three_nodes_and_a_control_connection_that_is_lost(three: Nodes) -> None:
     mirror = Mirror()
     often = ConstantReconnectionPolicy(0.2, None)

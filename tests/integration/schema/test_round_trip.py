@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from cql_driver.cluster import Session
     from tests.cassandra import ClusterOptions, ClusterPool
 
+# Metadata and what is exported of it are made in Python alone.
+pytestmark = pytest.mark.once
+
 # Where the text of Cassandra 5.0.8 is wrong or of no use to other releases, ours differs.
 CORRECTIONS = [
     # Not a clustering column: the statement is refused (and in a comment, to be sure).
