@@ -17,6 +17,9 @@ from cql_speedups.rows import make_reader
 from tests.differential.cells import flat
 from tests.differential.sameness import assert_same
 
+# It is compiled code that is asked, whatever the codec uses.
+pytestmark = pytest.mark.once
+
 HELD = 32
 """Floats that are kept for their memory to stay, at most."""
 
