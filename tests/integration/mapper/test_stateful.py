@@ -323,18 +323,19 @@ def _run(session: Session, models: list[Any], awaited: Any) -> int:
     if awaited is None:
         namespace["awaited"] = None
     machine: Any = type("Machine", (Instances,), {**namespace, "steps": 0})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=70,
-            stateful_step_count=50,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-            # A shorter example would take as long again, and again, on a real node.
-            phases=[Phase.generate],
-        ),
-    )
+    while machine.steps < STEPS:
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=50,
+                stateful_step_count=50,
+                deadline=None,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+                # A shorter example would take as long again, and again, on a real node.
+                phases=[Phase.generate],
+            ),
+        )
     return int(machine.steps)
 
 

@@ -10,15 +10,16 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Concatenate, ParamSpec
 
     from cqlengine.query.modelquery import ModelQuerySet
 
     M = TypeVar("M")
+    P = ParamSpec("P")
+else:
+    P = None
 
 __all__ = ["Chained", "QuerySetDescriptor", "hybrid_classmethod"]
-
-_F = TypeVar("_F")
 
 
 @cache
@@ -44,16 +45,22 @@ class QuerySetDescriptor:
         return (owner.__queryset__ or _default_kind())(owner)
 
 
-class Chained(Generic[_F]):
+class Chained(Generic[P]):
     """A method of instances that sets an option for the next verb, and of query sets alike.
 
     ``instance.ttl(60)`` returns the instance, ``Model.ttl(60)`` a query set.
     """
 
-    def __init__(self, method: Callable[..., Any]) -> None:
-        self.__wrapped__ = method
+    def __init__(self, method: Callable[Concatenate[Any, P], Any]) -> None:
+        self.__wrapped__: Any = method
         self.__doc__ = method.__doc__
         self.name = method.__name__
+
+    @overload
+    def __get__(self, instance: None, owner: type[M]) -> Callable[P, ModelQuerySet[M]]: ...
+
+    @overload
+    def __get__(self, instance: M, owner: type[M]) -> Callable[P, M]: ...
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         """Return the bound method of the instance, or that of a new query set."""
