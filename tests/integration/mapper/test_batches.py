@@ -13,7 +13,7 @@ from cql_driver import ConsistencyLevel
 from cql_protocol.errors import InvalidRequest, NoHostAvailable
 from cqlengine import columns
 from cqlengine.connection import Connection, register_connection, unregister_connection
-from cqlengine.errors import CQLEngineException, QueryException
+from cqlengine.errors import CQLEngineException, LWTException, QueryException
 from cqlengine.management import sync_table
 from cqlengine.models import Model
 from cqlengine.operators import EqualsOperator
@@ -33,6 +33,8 @@ class Line(Model):
     n = columns.Integer(primary_key=True)
     text = columns.Text()
     tags = columns.Set(columns.Text)
+    steps = columns.List(columns.Integer)
+    nested = columns.Map(columns.Text, columns.List(columns.Integer))
 
 
 class Views(Model):
@@ -58,7 +60,7 @@ def lines(session: Session, doc: int) -> list[tuple[Any, ...]]:
     return [tuple(r) for r in session.execute(f"SELECT n, text FROM line WHERE doc = {doc}")]
 
 
-# --- what is in a batch --------------------------------------------------------------------------
+# --- what is in a batch ------------------------------------------------------------------------
 
 
 def test_writes_are_sent_together(session: Session) -> None:
@@ -126,7 +128,7 @@ def test_reads_have_no_place_in_a_batch() -> None:
     assert len(Line.objects.batch(batch).batch(None).filter(doc=77)) == 0
 
 
-# --- how it is sent ------------------------------------------------------------------------------
+# --- how it is sent ----------------------------------------------------------------------------
 
 
 def test_timestamps_of_batches(session: Session) -> None:
@@ -170,7 +172,7 @@ def test_the_consistency_of_batches(session: Session) -> None:
     assert lines(session, 5) == [(1, None), (2, None)]
 
 
-# --- exceptions, callbacks -----------------------------------------------------------------------
+# --- exceptions, callbacks ---------------------------------------------------------------------
 
 
 def test_an_exception_leaves_the_batch_unsent(session: Session) -> None:
@@ -223,7 +225,80 @@ def test_a_second_execution_is_warned_of(session: Session) -> None:
     assert caught[0].filename == __file__
 
 
-# --- connections ---------------------------------------------------------------------------------
+# --- instances -----------------------------------------------------------------------------------
+
+
+def test_what_a_failed_batch_did_not_write_is_still_changed(session: Session) -> None:
+    old = Line.create(doc=20, n=1, text="a", tags={"x"})
+    gone = Line.create(doc=20, n=2, text="b")
+    new = Line(doc=20, n=3, text="c")
+    batch = BatchQuery(consistency=ConsistencyLevel.THREE)
+    old.batch(batch).update(text="A")
+    old.tags.add("y")
+    old.batch(batch).save()
+    gone.batch(batch).delete()
+    new.batch(batch).save()
+    assert old.get_changed_columns() == []
+    with pytest.raises(NoHostAvailable):
+        batch.execute()
+    assert lines(session, 20) == [(1, "a"), (2, "b")]
+    assert old.get_changed_columns() == ["text", "tags"]
+    assert (gone._is_persisted, new._is_persisted) == (True, False)
+    old.save()
+    new.save()
+    assert lines(session, 20) == [(1, "A"), (2, "b"), (3, "c")]
+    assert Line.get(doc=20, n=1) == old
+
+
+def test_a_batch_that_fails_and_is_executed_anew(session: Session) -> None:
+    line = Line.create(doc=21, n=1, text="a")
+    batch = BatchQuery(consistency=ConsistencyLevel.THREE)
+    line.batch(batch).update(text="b")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(2):
+            with pytest.raises(NoHostAvailable):
+                batch.execute()
+            assert line.get_changed_columns() == ["text"]
+        batch.consistency(ConsistencyLevel.ONE).execute()
+    assert line.get_changed_columns() == []
+    assert lines(session, 21) == [(1, "b")]
+
+
+def test_a_batch_that_is_not_sent_leaves_instances_changed(session: Session) -> None:
+    line = Line.create(doc=22, n=1, text="a")
+    with pytest.raises(ZeroDivisionError), BatchQuery() as batch:  # noqa: PT012
+        line.batch(batch).update(text="b")
+        1 / 0  # noqa: B018
+    line.save()
+    assert lines(session, 22) == [(1, "b")]
+    batch = BatchQuery()
+    line.batch(batch).iff(text="other").update(text="c")
+    with pytest.raises(LWTException):
+        batch.execute()
+    assert line.get_changed_columns() == ["text"]
+    line.save()
+    assert lines(session, 22) == [(1, "c")]
+
+
+def test_containers_are_sent_as_they_were_when_they_were_put_in(session: Session) -> None:
+    line = Line(doc=23, n=1, steps=[1], tags={"x"}, nested={"a": [1]})
+    with BatchQuery() as batch:
+        line.batch(batch).save()
+        line.steps.append(2)
+        line.nested["a"].append(2)
+        line.tags.add("y")
+    (row,) = session.execute("SELECT steps, tags, nested FROM line WHERE doc = 23")
+    assert (row.steps, set(row.tags), dict(row.nested)) == ([1], {"x"}, {"a": [1]})
+    assert line.get_changed_columns() == ["tags", "steps", "nested"]
+    with BatchQuery() as batch:
+        line.batch(batch).save()
+        line.steps.append(3)
+        line.batch(batch).save()
+    assert Line.get(doc=23, n=1) == line
+
+
+# --- connections -------------------------------------------------------------------------------
 
 
 def test_a_batch_has_one_connection(session: Session, other: Connection) -> None:

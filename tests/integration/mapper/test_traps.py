@@ -373,6 +373,19 @@ def test_len_asks_once(recorder: Recorder) -> None:
     assert "count" not in text.lower()
 
 
+def test_a_list_of_all_rows_asks_once(recorder: Recorder) -> None:
+    """`list()` asks for the length first, which is no reason to ask the server twice."""
+    for id in range(110, 115):
+        Cart.create(id=id)
+    query = Cart.objects.using(connection=recorder).filter(id__in=list(range(110, 115)))
+    for made in (query.limit(None), query.limit(0), query, query.limit(3)):
+        assert len(list(made)) == min(5, made._selection.limit or 5)
+        assert len(recorder.texts) == 1
+    assert [*query.limit(None).values_list("id", flat=True)] == list(range(110, 115))
+    assert len(sorted(query.limit(None), key=lambda cart: cart.id)) == 5
+    assert len(recorder.texts) == 2
+
+
 # --- schema --------------------------------------------------------------------------------------
 
 

@@ -146,12 +146,17 @@ def test_models_in_a_context(session: Session, keyspace: str, elsewhere: str) ->
         assert there.objects(id=4).count() == 1
     note.update(text="c")
     assert (texts(session, elsewhere, 4), texts(session, keyspace, 4)) == (["c"], [])
+    twin = pickle.loads(pickle.dumps(note))
+    assert type(twin) is Note, "the model of the context is not to be found by its name"
+    twin.update(text="pickled")
+    assert (texts(session, elsewhere, 4), texts(session, keyspace, 4)) == (["pickled"], [])
+    copy.copy(note).update(text="copied")
     with pytest.raises(there.DoesNotExist):
         there.get(id=4, n=9)
     with pytest.raises(Note.DoesNotExist):
         there.get(id=4, n=9)
     Note.create(id=4, n=1, text="here")
-    assert texts(session, elsewhere, 4) == ["c"]
+    assert texts(session, elsewhere, 4) == ["copied"]
 
 
 # --- connections and sessions --------------------------------------------------------------------

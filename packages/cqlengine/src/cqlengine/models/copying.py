@@ -13,6 +13,10 @@ __all__ = ["InstanceCopying"]
 _STATE = ("_previous", "_is_persisted", "_using", "_options_next")
 
 
+def _new(model: Any) -> Any:
+    return model.__new__(model)
+
+
 class InstanceCopying:
     """What `copy` and `pickle` do with instances.
 
@@ -27,6 +31,17 @@ class InstanceCopying:
     _previous: dict[str, Any] | None
     _is_persisted: bool
     _using: tuple[str | None, Any] | None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how it is made anew: of a model of `ContextQuery`, as the model it is of."""
+        model: Any = type(self)
+        origin = model.__dict__.get("_cloned_from")
+        state = self.__getstate__()
+        if origin is not None and self._using is None:
+            connection = model._get_connection()
+            named = connection if isinstance(connection, str) else None
+            state = (*state[:-1], (model.__keyspace__, named))
+        return (_new, (origin or model,), state)
 
     def __getstate__(self) -> tuple[Any, ...]:
         """Return what is pickled."""

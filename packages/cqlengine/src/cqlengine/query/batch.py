@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from copy import deepcopy
 
 from cql_driver.cluster.profiles import NOT_SET
 from cql_protocol.enums import BatchType as CBatchType
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from cqlengine.query.requests import Steps
 
+    _State = tuple[dict[str, Any] | None, bool]  # `_previous` and `_is_persisted`
+
 __all__ = ["BatchQuery", "BatchType", "CBatchType"]
 
 
@@ -30,6 +33,9 @@ class BatchType:
     Unlogged = "UNLOGGED"
     Counter = "COUNTER"
 
+
+_PLAIN = frozenset((str, bytes, int, float, bool, type(None)))
+"""Classes of most values, which never change."""
 
 _TYPES = {
     None: "LOGGED",
@@ -62,6 +68,9 @@ class BatchQuery:
 
     On asyncio ``async with BatchQuery() as batch:``; the writes in it are the same ones, and
     need no ``await``.
+
+    Instances count as saved once they are in it; if the batch fails, or is not sent, they count
+    as before again.
     """
 
     warn_multiple_exec: ClassVar[bool] = True
@@ -96,6 +105,8 @@ class BatchQuery:
         self._is_conditional = False
         self._callbacks: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
         self._executed = False
+        self._states: list[tuple[Any, _State, _State]] = []
+        self._is_undone = False
 
     # --- what is in it ---------------------------------------------------------------------------
 
@@ -132,7 +143,18 @@ class BatchQuery:
                 )
             self._connection = connection
         self._is_conditional = self._is_conditional or is_conditional
-        self._entries.append((text, values))
+        # What the instance's containers hold now is sent, whatever is added to them later.
+        copied = [
+            deepcopy(value)
+            if value.__class__ not in _PLAIN and hasattr(value, "__iter__")
+            else value
+            for value in values
+        ]
+        self._entries.append((text, copied))
+
+    def add_state(self, instance: Any, before: _State) -> None:
+        """Know what an instance counted as before it was put into the batch."""
+        self._states.append((instance, before, (instance._previous, instance._is_persisted)))
 
     def add_callback(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Have ``fn(*args, **kwargs)`` called once the batch is done, even if it is empty.
@@ -168,22 +190,47 @@ class BatchQuery:
         await arun(self._steps())
 
     def _steps(self) -> Steps[None]:
-        entries, conditional = self._entries, self._is_conditional
-        if entries:
-            stamp = None if self.timestamp is None else microseconds(self.timestamp)
-            result = yield Request(
-                "",
-                (),
-                self._connection,
-                self._consistency,
-                self.timeout,
-                is_idempotent=False,
-                batch=BatchParts(entries, self.batch_type, stamp),
-            )
-            self._entries, self._is_conditional = [], False
-            if conditional:
-                check_applied(result)
+        if self._is_undone:
+            self._swap_states()
+        if self._entries:
+            try:
+                yield from self._sent(self._entries)
+            except BaseException:
+                self._swap_states()
+                raise
+        self._states = []
         self._run_callbacks()
+
+    def _sent(self, entries: Sequence[tuple[str, Sequence[Any]]]) -> Steps[None]:
+        conditional = self._is_conditional
+        stamp = None if self.timestamp is None else microseconds(self.timestamp)
+        result = yield Request(
+            "",
+            (),
+            self._connection,
+            self._consistency,
+            self.timeout,
+            is_idempotent=False,
+            batch=BatchParts(entries, self.batch_type, stamp),
+        )
+        self._entries, self._is_conditional = [], False
+        if conditional:
+            check_applied(result)
+
+    def _swap_states(self) -> None:
+        """Have the instances count as before, as nothing was written; the second time as after.
+
+        So that what has changed in them is saved by another verb, or by executing this anew.
+        """
+        swapped = []
+        for instance, before, after in reversed(self._states):
+            previous, is_persisted = after
+            # If it was saved in between, that counts.
+            if instance._previous is previous and instance._is_persisted is is_persisted:
+                instance._previous, instance._is_persisted = before
+            swapped.append((instance, after, before))
+        self._states = swapped
+        self._is_undone = not self._is_undone
 
     def _warn_if_repeated(self) -> None:
         if self._executed and self.warn_multiple_exec:
@@ -206,6 +253,8 @@ class BatchQuery:
         if exc_type is None or self._execute_on_exception:
             self._warn_if_repeated()
             run(self._steps())
+        else:
+            self._swap_states()
 
     async def __aenter__(self) -> Self:
         return self
@@ -214,6 +263,8 @@ class BatchQuery:
         if exc_type is None or self._execute_on_exception:
             self._warn_if_repeated()
             await arun(self._steps())
+        else:
+            self._swap_states()
 
 
 def _is_same(one: Any, other: Any) -> bool:

@@ -86,9 +86,11 @@ class Fetching(Generic[R]):
     # --- rows, blocking --------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[R]:
+        # A generator: list() asks for the length between this and the first row.
         if self._selection.limit is None and not self._asked:
-            return self.iterator()
-        return self._kept_rows()
+            yield from self.iterator()
+        else:
+            yield from self._kept_rows()
 
     def _kept_rows(self) -> Iterator[R]:
         at = 0

@@ -132,7 +132,7 @@ def clause_of(column: Any, operator: BaseWhereOperator, value: Any) -> WhereClau
     )
 
 
-def _bound(column: Any, operator: BaseWhereOperator, value: Any) -> Any:
+def _bound(column: Any, operator: BaseWhereOperator, value: Any, may_be_null: bool = False) -> Any:
     """Return the value of a condition as it is bound."""
     if isinstance(operator, InOperator):
         if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
@@ -140,9 +140,9 @@ def _bound(column: Any, operator: BaseWhereOperator, value: Any) -> Any:
                 f"{column.column_name}__in takes a list, a tuple or a set, not {value!r}"
             )
         items = list(value)
-        if None in items:
+        if None in items and not may_be_null:
             raise QueryException(f"{column.column_name}__in: None is no value to look for")
-        return [column.to_database(item) for item in items]
+        return [None if item is None else column.to_database(item) for item in items]
     if operator.symbol in ("CONTAINS", "CONTAINS_KEY"):
         parts = column.sub_types
         if not parts:
@@ -177,6 +177,6 @@ def conditions_of(
         elif isinstance(value, QueryValue):
             bound = value
         else:
-            bound = _bound(column, operator, value)
+            bound = _bound(column, operator, value, may_be_null=True)
         clauses.append(ConditionalClause(column.db_field_name, bound, operator))
     return clauses

@@ -109,7 +109,7 @@ def insert(instance: Any, options: WriteOptions) -> Steps[None]:
         stamp is not None,
     )
     yield from send(model, options, text, bound, not options.if_not_exists, options.if_not_exists)
-    _saved(instance)
+    _saved(instance, options)
 
 
 def _row_values(instance: Any, writers: Sequence[Any], static_only: bool) -> list[Any]:
@@ -190,7 +190,7 @@ def _update(instance: Any, options: WriteOptions) -> Steps[None]:
             *key_condition(instance, static_only and model._has_static_columns),
             is_plain=all(is_repeatable(fragment, model) for fragment, _ in updates),
         )
-    _saved(instance)
+    _saved(instance, options)
 
 
 def _changes(instance: Any, writers: Sequence[Any]) -> tuple[list[Update], bool]:
@@ -320,7 +320,10 @@ def delete(instance: Any, options: WriteOptions) -> Steps[None]:
         parts.append(f"{column.quoted} = ?")
         where_values.append(column.to_database(value))
     yield from send_delete(model, options, " AND ".join(parts), where_values)
+    before = instance._previous, instance._is_persisted
     instance._is_persisted = False
+    if options.batch is not None:
+        options.batch.add_state(instance, before)
 
 
 def send_delete(
@@ -392,7 +395,7 @@ def check_applied(result: Any) -> None:
             raise LWTException(dict(zip(names, row, strict=False)))
 
 
-def _saved(instance: Any) -> None:
+def _saved(instance: Any, options: WriteOptions) -> None:
     """Have what the instance holds count as what the table has."""
     model, values = type(instance), instance.__dict__
     if values.keys() <= model._columns.keys():
@@ -402,5 +405,8 @@ def _saved(instance: Any) -> None:
     for name, copied in plan_of(model).copies:
         if name in previous:
             previous[name] = copied(previous[name])
+    before = instance._previous, instance._is_persisted
     instance._previous = previous
     instance._is_persisted = True
+    if options.batch is not None:
+        options.batch.add_state(instance, before)
