@@ -75,9 +75,7 @@ class WriteOptions:
     def take_batch(self, batch: BatchQuery | None) -> None:
         """Have the verb be part of a batch."""
         if batch is not None:
-            from cqlengine.query.batch import BatchQuery
-
-            if not isinstance(batch, BatchQuery):
+            if not hasattr(batch, "add_request"):
                 raise QueryException(f"batch() takes a BatchQuery, not {batch!r}")
             if self.connection is not None:
                 raise QueryException(
