@@ -43,8 +43,10 @@ READ = SimpleStatement("SELECT v FROM t WHERE k = 1", is_idempotent=True)
 def own(clusters: ClusterPool) -> Iterator[Nodes]:
     """Three nodes of this module's own, since what happens to them is not undone."""
     # What is acknowledged is on disk, so that it survives all nodes being killed right after.
-    durable = {"commitlog_sync": "batch", "commitlog_sync_period": "0ms"}
-    with clusters.private(ClusterOptions(nodes=3, settings=durable)) as nodes:
+    settings: dict[str, Any] = {"commitlog_sync": "batch", "commitlog_sync_period": "0ms"}
+    # Nodes that hang or die are found out by the others in half of the time.
+    settings["phi_convict_threshold"] = 5
+    with clusters.private(ClusterOptions(nodes=3, settings=settings)) as nodes:
         yield nodes
 
 
