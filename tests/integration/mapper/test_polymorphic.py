@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cqlengine import columns
-from cqlengine.errors import PolymorphicModelException, QueryException
+from cqlengine.errors import PolymorphicModelException, QueryException, ValidationError
 from cqlengine.functions import Token
 from cqlengine.management import sync_table
 from cqlengine.models import Model
@@ -298,6 +298,27 @@ def test_a_clustering_column_narrows_where_those_before_it_are_given() -> None:
     assert [e.text for e in Entry.objects(book=1, page=0)] == ["changed", "p"]
     with pytest.raises(QueryException, match=r"needs all of \(book, page, kind\)"):
         Entry.objects(book=1, page=0).update(text="x")
+
+
+def test_rows_of_json_are_told_by_their_class(session: Session) -> None:
+    Cat.objects.create_json('  {"owner": "json", "id": 1, "lives": 7, "name": "it\'s"}')
+    Dog.objects.create_json('{"owner": "json", "id": 2, "\\"Kind\\"": "cat"}')
+    Pet.objects.create_json('{"\\"Kind\\"": "dog", "owner": "json", "id": 3}')
+    Click.objects.create_json('{"day": 30, "at": 1}')
+    Event.objects.create_json('{"day": 30, "at": 2, "Kind": "view"}')
+    Nut.objects.create_json('{"shop": 30, "number": 1}')
+    rows = session.execute("SELECT id, \"Kind\", lives FROM pet WHERE owner = 'json'")
+    assert [tuple(row) for row in rows] == [(1, "cat", 7), (2, "cat", None), (3, "dog", None)]
+    assert [type(event) for event in Event.objects(day=30)] == [Click, View]
+    assert Nut.get(shop=30, number=1).kind == 3
+    with pytest.raises(PolymorphicModelException, match="Pet has no __discriminator_value__"):
+        Pet.objects.create_json('{"owner": "json", "id": 4}')
+    for wrong in ("[1]", "{", ""):
+        with pytest.raises(ValidationError, match=r"create_json\(\)"):
+            Cat.objects.create_json(wrong)
+    for model, names in ((Event, {"day": 30}), (Nut, {"shop": 30})):
+        for each in model.objects(**names):
+            each.delete()
 
 
 # --- elsewhere -----------------------------------------------------------------------------------

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from cqlengine.errors import IfExistsWithCounterColumn, QueryException, ValidationError
+from cqlengine.errors import (
+    IfExistsWithCounterColumn,
+    PolymorphicModelException,
+    QueryException,
+    ValidationError,
+)
 from cqlengine.operators import EqualsOperator, InOperator
 from cqlengine.query.options import microseconds
 from cqlengine.query.writes import (
@@ -195,6 +200,8 @@ def insert_json(model: Any, options: WriteOptions, text: str) -> Steps[None]:
         raise ValidationError(f"create_json() takes JSON as a str, not {type(text).__name__}")
     if options.conditions or options.if_exists:
         raise QueryException("create_json() takes if_not_exists() alone")
+    if model._is_polymorphic:
+        text = _with_discriminator(model, text)
     values: list[Any] = [text]
     if options.ttl is not None:
         values.append(options.ttl)
@@ -205,3 +212,27 @@ def insert_json(model: Any, options: WriteOptions, text: str) -> Steps[None]:
     table = table_of(model, options)
     statement = f"INSERT INTO {table} JSON ? DEFAULT UNSET{condition}{using}"
     yield from send(model, options, statement, values, not condition, bool(condition))
+
+
+def _with_discriminator(model: Any, text: str) -> str:
+    """Return a row in JSON with the value that tells its model, if it has none."""
+    from json import dumps, loads
+
+    try:
+        row = loads(text)
+    except ValueError as exc:
+        raise ValidationError(f"create_json(): that is no JSON: {exc}") from exc
+    if not isinstance(row, dict):
+        raise ValidationError(f"create_json() takes an object, not {text}")
+    # Servers take names in double quotes as they are, all others in lower case.
+    field = model._discriminator_column.db_field_name
+    if f'"{field}"' in row or any(name.lower() == field for name in row):
+        return text
+    value = model.__discriminator_value__
+    if value is None:
+        raise PolymorphicModelException(
+            f"{model.__name__} has no __discriminator_value__: create a row of one of the models "
+            f"below it, or give {field} in the JSON"
+        )
+    own = dumps({f'"{field}"': value}, default=str)
+    return f"{own[:-1]}, {text.lstrip()[1:]}" if row else own
