@@ -310,6 +310,9 @@ def test_groups_and_aggregates() -> None:
         least=Min("n"), mean=Avg("n"), texts=Count("text"), statics=Count("topic")
     )
     assert everything.get() == {"least": 0, "mean": 4, "texts": 20, "statics": 20}
+    with pytest.raises(QueryException, match="annotate"):
+        everything.count()
+    assert len(everything) == 1
     by_day = Message.objects.group_by("room", "day").annotate(number=Count())
     assert sorted((row.day, row.number) for row in by_day) == [(1, 20), (2, 1), (3, 1)]
     for wrong in (

@@ -255,10 +255,15 @@ class Fetching(Generic[R]):
 
     def _counted(self) -> Steps[int]:
         selection = self._selection
-        if selection.distinct or selection.group_by or selection.per_partition_limit:
+        if (
+            selection.distinct
+            or selection.group_by
+            or selection.aggregates
+            or selection.per_partition_limit
+        ):
             raise QueryException(
-                "count() does not go with distinct(), group_by() or per_partition_limit(): take "
-                "len(), or sum(1 for row in …)"
+                "count() does not go with distinct(), group_by(), annotate() or "
+                "per_partition_limit(): take len(), or sum(1 for row in …)"
             )
         selection = selection.narrowed(self.model)
         selection.check_where(self.model)
