@@ -200,7 +200,9 @@ def sync_table(
     Options of the table that the model names are changed to what it says. What the servers
     cannot change (a type, the clustering order), and what is there besides, stays; the log tells
     of it. New indexes and views are built in the background: until that is done, queries may
-    fail or miss rows. Raises `CQLEngineException` where the primary key is another one than the model's, the
+    fail or miss rows.
+
+    Raises `CQLEngineException` where the primary key is another one than the model's, the
     keyspace does not exist, or an option is unknown; and what the server answers.
 
     Example::
