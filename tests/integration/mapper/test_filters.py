@@ -12,7 +12,12 @@ import pytest
 from cql_driver.util import uuid_from_time
 from cql_protocol.errors import InvalidRequest
 from cqlengine import columns
-from cqlengine.errors import CQLEngineException, QueryException, QueryOperatorException
+from cqlengine.errors import (
+    CQLEngineException,
+    LWTException,
+    QueryException,
+    QueryOperatorException,
+)
 from cqlengine.functions import MaxTimeUUID, MinTimeUUID, Token
 from cqlengine.management import sync_table
 from cqlengine.models import Model
@@ -39,6 +44,11 @@ class Log(Model):
     text = columns.Text()
 
 
+class Event(Model):
+    id = columns.Integer(primary_key=True)
+    at = columns.TimeUUID()
+
+
 class Cell(Model):
     """A key of several columns, in the table by other names."""
 
@@ -63,7 +73,7 @@ def moment(second: int) -> datetime.datetime:
 
 @pytest.fixture(scope="module")
 def tables(connection: Connection, session: Session) -> None:
-    for model in (Log, Cell, Thing):
+    for model in (Log, Event, Cell, Thing):
         sync_table(model)
     session.execute("CREATE INDEX ON log (KEYS(labels))")
     for second in range(6):
@@ -184,6 +194,27 @@ def test_bounds_of_times() -> None:
     zone = datetime.timezone(datetime.timedelta(hours=2))
     there = moment(3).replace(tzinfo=datetime.UTC).astimezone(zone)
     assert seconds(logs.filter(id__gte=MinTimeUUID(there), id__lte=MaxTimeUUID(there))) == [3]
+
+
+def test_bounds_of_times_in_writes_and_conditions(session: Session) -> None:
+    for second in range(3):
+        Log.create(host="w", id=uuid_from_time(moment(second).replace(tzinfo=datetime.UTC)))
+    Log.objects(host="w", id__lt=MinTimeUUID(moment(1))).delete()
+    assert Log.objects(host="w").count() == 2
+    first = Log.objects(host="w").first()
+    Event.create(id=1, at=first.id)
+    with pytest.raises(LWTException):
+        Event.objects(id=1).iff(at__lt=MinTimeUUID(moment(1))).delete()
+    Event.objects(id=1).iff(at__gte=MinTimeUUID(moment(1))).delete()
+    assert session.execute("SELECT * FROM event").one() is None
+    Log.objects(host="w").delete()
+
+
+def test_a_list_of_no_values_has_no_rows(session: Session) -> None:
+    assert list(Log.objects(host__in=[])) == []
+    assert Cell.objects(x=1, y="1.5", a__in=[]).count() == 0
+    Cell.objects(x=1, y="1.5", a__in=(), b="a").update(value=99)
+    assert session.execute("SELECT * FROM cell WHERE value = 99 ALLOW FILTERING").one() is None
 
 
 # --- tokens --------------------------------------------------------------------------------------

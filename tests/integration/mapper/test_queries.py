@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 from typing import TYPE_CHECKING, Any
@@ -361,6 +362,14 @@ def test_pages_are_read_when_they_are_needed() -> None:
     stream = Message.objects(**ROOM).fetch_size(4)
     assert sum(1 for _ in stream.iterator()) == 20
     assert stream._rows == []
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_of_a_query_asks_anew(copied: Any) -> None:
+    query = Message.objects(**ROOM).fetch_size(7)
+    twin = copied(query)
+    assert numbers(twin) == numbers(query) == numbers(twin)
+    assert len(query) == len(copied(query)) == 20
 
 
 def test_a_query_that_was_derived_does_not_change_the_one_before() -> None:

@@ -219,6 +219,14 @@ class AbstractQuerySet(Fetching[R], Generic[R]):
 
     # --- itself ----------------------------------------------------------------------------------
 
+    def __copy__(self) -> Self:
+        """Return a query for the same rows, which asks for them anew."""
+        return self._copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Do as a plain copy: what a query set asks for never changes."""
+        return self._copy()
+
     @property
     def column_family_name(self) -> str:
         """The table, as it stands in statements."""

@@ -141,7 +141,9 @@ class ConditionalClause(BaseClause):
     def text(self) -> str:
         """Return the condition with a marker for its value."""
         symbol = "=" if self.operator is None else self.operator.cql_symbol
-        return f"{escape_name(self.field)} {symbol} ?"
+        value = self.value
+        marker = value.text() if isinstance(value, QueryValue) else "?"
+        return f"{escape_name(self.field)} {symbol} {marker}"
 
     def values(self) -> list[Any]:
         """Return what is bound."""
