@@ -107,7 +107,7 @@ NESTED = named(columns.Map(columns.Text, columns.List(columns.Set(columns.Intege
         (NESTED, {"a": [{1}, {2}]}, {"a": [{1}, {2}]}),
         (NESTED, {"a": ({"1"},)}, {"a": [{1}]}),
     ],
-    ids=str,
+    ids=lambda each: str(each) if isinstance(each, columns.Column) else "",
 )
 def test_what_is_accepted_is_kept_in_the_form_in_which_it_is_read(
     column: Any, given: Any, kept: Any
@@ -142,7 +142,7 @@ def test_what_is_accepted_is_kept_in_the_form_in_which_it_is_read(
         (MAP, {"a": "x"}, "^field, a value: 'x' .* is no whole number"),
         (NESTED, {"a": [{None}]}, "None cannot be a part of it"),
     ],
-    ids=str,
+    ids=lambda each: str(each) if isinstance(each, columns.Column) else "",
 )
 def test_what_is_refused_is_a_validation_error_that_names_the_part(
     column: Any, value: Any, reason: str
@@ -163,7 +163,7 @@ def test_what_is_refused_is_a_validation_error_that_names_the_part(
         (named(columns.Set(columns.Double)), {1.5}),
         (named(columns.Map(columns.Text, columns.Text)), {"a": "b"}),
     ],
-    ids=str,
+    ids=lambda each: str(each) if isinstance(each, columns.Column) else "",
 )
 def test_valid_containers_are_not_copied(column: Any, value: Any) -> None:
     assert column.validate(value) is value

@@ -186,7 +186,7 @@ MAP = named(columns.Map(columns.Text, columns.Integer))
         (MAP, None, {"a": 1}, [('"c" = ?', {"a": 1})]),
         (MAP, {"a": 1}, {}, [('"c" = ?', None)]),
     ],
-    ids=str,
+    ids=lambda each: str(each) if isinstance(each, columns.Column) else "",
 )
 def test_what_was_added_and_removed_is_sent(
     column: Any, before: Any, after: Any, sent: list[Any]

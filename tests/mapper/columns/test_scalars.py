@@ -68,7 +68,9 @@ ACCEPTED: list[tuple[columns.Column[Any], Any, Any]] = [
 
 
 @pytest.mark.parametrize(
-    ("column", "given", "kept"), ACCEPTED, ids=lambda each: repr(each).replace(" ", "_")
+    ("column", "given", "kept"),
+    ACCEPTED,
+    ids=lambda each: str(each).replace(" ", "_") if isinstance(each, columns.Column) else "",
 )
 def test_what_is_accepted_is_kept_in_the_form_in_which_it_is_read(
     column: columns.Column[Any], given: Any, kept: Any

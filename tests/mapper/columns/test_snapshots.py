@@ -19,7 +19,7 @@ MUTABLE: list[tuple[columns.Column[Any], Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("column", "value"), MUTABLE, ids=lambda value: repr(value))
+@pytest.mark.parametrize(("column", "value"), MUTABLE, ids=lambda value: repr(value)[:40])
 def test_a_snapshot_is_equal_and_another_object(column: columns.Column[Any], value: Any) -> None:
     copy = column.snapshot(value)
     assert copy == value
