@@ -121,6 +121,15 @@ def test_a_column_of_another_type_is_no_rename(server: Server) -> None:
     assert (kinds(plan), plan.problems) == (["add column", "drop column"], ())
 
 
+def test_a_schema_that_is_being_changed_is_read_again(server: Server) -> None:
+    server.torn = 3
+    assert not planned(server, Toy)
+    assert server.torn == 0
+    server.torn = 1000
+    with pytest.raises(MigrationError, match="cannot be read as a whole"):
+        planned(server, Toy)
+
+
 @pytest.mark.parametrize("renames", [{"x": "y"}, {".x": "y"}, {"t.": "y"}, {"t.x": ""}])
 def test_renames_have_a_form(server: Server, renames: dict[str, str]) -> None:
     with pytest.raises(MigrationError, match=r"say \{\"table.old\": \"new\"\}"):

@@ -87,8 +87,9 @@ def applying(
     again: Callable[[], Procedure[Plan]] | None = None,
 ) -> Procedure[Applied]:
     """Apply a plan; `again` plans anew once the lease is there, None for a plan as it is."""
-    check(plan)
-    if not plan.runnable(options.allow_destructive):
+    if again is None:
+        check(plan)
+    if not plan.problems and not plan.runnable(options.allow_destructive):
         return Applied(plan, held_back=plan.steps)
     yield from record.create()
     yield from _lease(record, options.wait)

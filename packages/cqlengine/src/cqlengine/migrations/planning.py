@@ -9,6 +9,7 @@ from cql_protocol.errors import RequestValidationException
 from cql_protocol.identifiers import quote_text
 from cqlengine.connection.registry import default_keyspace
 from cqlengine.errors import UndefinedKeyspaceException
+from cqlengine.migrations.driving import Agreement, Pause
 from cqlengine.migrations.effects import digest
 from cqlengine.migrations.errors import MigrationError
 from cqlengine.migrations.plans import Plan
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from cqlengine.migrations.refusals import Dropped
     from cqlengine.migrations.renames import Rename
     from cqlengine.schema.differences import Difference
+    from cqlengine.schema.live import LiveKeyspace
 
 __all__ = ["Choices", "Question", "planning"]
 
@@ -112,10 +114,14 @@ _UNKNOWN = (Kind.TABLE_EXTRA, Kind.TYPE_EXTRA, Kind.VIEW_EXTRA)
 """What is in the keyspace without a model of its own."""
 
 
+_READS = 5
+"""How often a schema is read again whose parts do not fit."""
+
+
 def planning(question: Question) -> Procedure[Plan]:
     """Compare models with the live schema, and plan."""
     keyspace = question.keyspace
-    live = yield from read_keyspace(keyspace)
+    live = yield from _read(keyspace)
     if not live.exists:
         raise MigrationError(
             f"there is no keyspace {keyspace!r}: create it first, by cqlengine.management."
@@ -136,6 +142,29 @@ def planning(question: Question) -> Procedure[Plan]:
     steps += steps_of(found, len(steps) + 1)
     basis = {step.unit: digest(live, step.unit) for step in steps}
     return Plan(keyspace, tuple(steps), tuple(problems), (*question.notes, *notes), basis)
+
+
+def _read(keyspace: str) -> Procedure[LiveKeyspace]:
+    """Read the schema; once more where its parts do not fit, since somebody is changing it."""
+    live = yield from read_keyspace(keyspace)
+    for _ in range(_READS):
+        if not _unread(live):
+            return live
+        yield Pause(0.5)
+        yield Agreement()
+        live = yield from read_keyspace(keyspace)
+    if unread := _unread(live):
+        raise MigrationError(
+            f"the schema of keyspace {keyspace!r} cannot be read as a whole, so nothing is "
+            f"planned: {'; '.join(unread)}; try again when nobody changes it"
+        )
+    return live
+
+
+def _unread(live: LiveKeyspace) -> list[str]:
+    relations = (*live.tables.values(), *live.views.values())
+    found = [f"{each.name}: {each.problem}" for each in relations if each.problem]
+    return [*live.contents.problems, *found]
 
 
 def _without_unknown(
