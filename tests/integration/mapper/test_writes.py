@@ -57,6 +57,15 @@ class Room(Model):
     state = columns.Text(default="new")
 
 
+class Strict(Model):
+    """Static columns and those of rows must have values."""
+
+    id = columns.Integer(partition_key=True)
+    n = columns.Integer(primary_key=True)
+    title = columns.Text(static=True, required=True)
+    text = columns.Text(required=True)
+
+
 class Hits(Model):
     page = columns.Text(primary_key=True)
     day = columns.Integer(primary_key=True)
@@ -66,7 +75,7 @@ class Hits(Model):
 
 @pytest.fixture(scope="module")
 def tables(connection: Connection) -> None:
-    for model in (Card, Visit, Room, Hits):
+    for model in (Card, Visit, Room, Strict, Hits):
         sync_table(model)
 
 
@@ -266,6 +275,20 @@ def test_static_columns_are_saved_without_a_row(session: Session) -> None:
     assert room_rows(session, 2) == [(None, None, {"c": "d"}, {"o", "p"}, None)]
     read = Room.objects(id=2).first()
     assert (read.n, read.rules) == (None, {"c": "d"})
+
+
+def test_what_rows_must_have_is_not_asked_of_static_columns_alone(session: Session) -> None:
+    Strict.create(id=1, title="a")
+    Strict(id=1).iff(title="a").update(title="b")
+    with pytest.raises(ValidationError, match="text: a value is needed, it is required"):
+        Strict.create(id=1, n=1, title="c")
+    with pytest.raises(ValidationError, match="text: a value is needed, it is required"):
+        Strict(id=1, n=1).update(title="c")
+    with pytest.raises(ValidationError, match="title: a value is needed, it is required"):
+        Strict.create(id=1, n=1, text="x")
+    Strict.create(id=1, n=1, title="d", text="x")
+    (row,) = session.execute("SELECT n, title, text FROM strict WHERE id = 1")
+    assert tuple(row) == (1, "d", "x")
 
 
 def test_a_row_s_value_without_its_key_is_refused(session: Session) -> None:

@@ -91,10 +91,7 @@ def insert(instance: Any, options: WriteOptions) -> Steps[None]:
     plan = plan_of(model)
     if options.if_not_exists and model._has_counter:
         _refuse_if_not_exists(model)
-    values = instance.__dict__
-    static_only = model._has_static_columns and all(
-        values.get(name) is None for name in model._clustering_keys
-    )
+    static_only = _is_rowless(instance)
     bound = _row_values(instance, plan.writers, static_only)
     ttl, stamp = options.ttl, options.timestamp
     if ttl is not None:
@@ -108,8 +105,9 @@ def insert(instance: Any, options: WriteOptions) -> Steps[None]:
         ttl is not None,
         stamp is not None,
     )
+    sent = _snapshot(instance)
     yield from send(model, options, text, bound, not options.if_not_exists, options.if_not_exists)
-    _saved(instance, options)
+    _saved(instance, options, sent)
 
 
 def _row_values(instance: Any, writers: Sequence[Any], static_only: bool) -> list[Any]:
@@ -137,6 +135,14 @@ def _row_values(instance: Any, writers: Sequence[Any], static_only: bool) -> lis
         else:
             bound.append(checked if dumps is None else dumps(checked))
     return bound
+
+
+def _is_rowless(instance: Any) -> bool:
+    """Say whether the instance has values of the partition alone: static ones, no clustering."""
+    model, values = type(instance), instance.__dict__
+    return model._has_static_columns and all(
+        values.get(name) is None for name in model._clustering_keys
+    )
 
 
 def _refuse_rowless(instance: Any, column: Any) -> None:
@@ -181,16 +187,18 @@ def _update(instance: Any, options: WriteOptions) -> Steps[None]:
             f"{model.__name__} has counters, which cannot be written with IF EXISTS"
         )
     updates, static_only = _changes(instance, plan_of(model).writers)
-    if updates:
-        static_only = static_only and conditions_are_static(model, options)
-        yield from send_update(
-            model,
-            options,
-            updates,
-            *key_condition(instance, static_only and model._has_static_columns),
-            is_plain=all(is_repeatable(fragment, model) for fragment, _ in updates),
-        )
-    _saved(instance, options)
+    if not updates:
+        return  # and what is new stays so: nothing of it is in the table
+    static_only = static_only and conditions_are_static(model, options)
+    sent = _snapshot(instance)
+    yield from send_update(
+        model,
+        options,
+        updates,
+        *key_condition(instance, static_only and model._has_static_columns),
+        is_plain=all(is_repeatable(fragment, model) for fragment, _ in updates),
+    )
+    _saved(instance, options, sent)
 
 
 def _changes(instance: Any, writers: Sequence[Any]) -> tuple[list[Update], bool]:
@@ -201,7 +209,11 @@ def _changes(instance: Any, writers: Sequence[Any]) -> tuple[list[Update], bool]
     for name, validate, _dumps, column in writers:
         value = values.get(name, _MISSING)
         if value is _MISSING:
-            if column.required and not instance._is_persisted:
+            if (
+                column.required
+                and not instance._is_persisted
+                and (column.static or not _is_rowless(instance))
+            ):
                 refuse_missing(column)
             if not column.is_counter or instance._is_persisted:
                 continue
@@ -211,9 +223,15 @@ def _changes(instance: Any, writers: Sequence[Any]) -> tuple[list[Update], bool]
             values[name] = checked
         if column.primary_key:
             continue
-        before = previous.get(name)
-        new_counter = column.is_counter and not instance._is_persisted
-        if new_counter or column.changed(checked, before):
+        before = previous.get(name, _MISSING)
+        if column.is_counter:
+            before = None if before is _MISSING else before
+            changed = not instance._is_persisted or column.changed(checked, before)
+        elif before is _MISSING:  # it was not read, so that None may delete something
+            before, changed = None, True
+        else:
+            changed = column.changed(checked, before)
+        if changed:
             updates.extend(column.assignments(checked, before))
             static_only = static_only and column.static
     return updates, static_only
@@ -321,7 +339,8 @@ def delete(instance: Any, options: WriteOptions) -> Steps[None]:
         where_values.append(column.to_database(value))
     yield from send_delete(model, options, " AND ".join(parts), where_values)
     before = instance._previous, instance._is_persisted
-    instance._is_persisted = False
+    # Nothing is there any more, so that another verb writes all that the instance holds.
+    instance._previous, instance._is_persisted = None, False
     if options.batch is not None:
         options.batch.add_state(instance, before)
 
@@ -361,6 +380,11 @@ def send(
     is_conditional: bool,
 ) -> Steps[None]:
     """Run a statement, or put it into the batch; raise `LWTException` when it was not applied."""
+    if is_conditional and options.timestamp is not None:
+        raise QueryException(
+            "servers give lightweight transactions their time: leave out timestamp(), or the "
+            "condition (iff, if_exists, if_not_exists)"
+        )
     batch = options.batch
     if batch is not None:
         batch.add_request(model, text, values, is_conditional, options.connection)
@@ -395,18 +419,26 @@ def check_applied(result: Any) -> None:
             raise LWTException(dict(zip(names, row, strict=False)))
 
 
-def _saved(instance: Any, options: WriteOptions) -> None:
-    """Have what the instance holds count as what the table has."""
+def _snapshot(instance: Any) -> dict[str, Any]:
+    """Return what the instance holds, as later changes are told by it.
+
+    Taken before it is sent: while a verb is awaited, another task may change the instance.
+    """
     model, values = type(instance), instance.__dict__
     if values.keys() <= model._columns.keys():
-        previous = values.copy()
+        snapshot = values.copy()
     else:  # the application has attributes of its own there
-        previous = {name: values[name] for name in model._columns if name in values}
+        snapshot = {name: values[name] for name in model._columns if name in values}
     for name, copied in plan_of(model).copies:
-        if name in previous:
-            previous[name] = copied(previous[name])
+        if name in snapshot:
+            snapshot[name] = copied(snapshot[name])
+    return snapshot  # type: ignore[no-any-return]
+
+
+def _saved(instance: Any, options: WriteOptions, sent: dict[str, Any]) -> None:
+    """Have what was sent count as what the table has."""
     before = instance._previous, instance._is_persisted
-    instance._previous = previous
+    instance._previous = sent
     instance._is_persisted = True
     if options.batch is not None:
         options.batch.add_state(instance, before)
