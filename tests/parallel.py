@@ -32,6 +32,7 @@ SHARED = {
     },
     "archives": {
         "tests/packaging/test_archives.py",
+        "tests/packaging/test_django_example.py",
         "tests/packaging/test_entry_points.py",
         "tests/packaging/test_install.py",
         "tests/packaging/test_reactors.py",
