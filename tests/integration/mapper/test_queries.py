@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -362,6 +363,25 @@ def test_pages_are_read_when_they_are_needed() -> None:
     stream = Message.objects(**ROOM).fetch_size(4)
     assert sum(1 for _ in stream.iterator()) == 20
     assert stream._rows == []
+
+
+def test_threads_may_share_a_query() -> None:
+    query = Message.objects(**ROOM).fetch_size(2)
+    found: list[Any] = []
+
+    def work() -> None:
+        try:
+            found.append([message.text for message in query])
+        except Exception as exc:  # noqa: BLE001
+            found.append(exc)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [[message.text for message in query.all()]] * 8
+    assert len(query) == 20
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
