@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cql_driver.query import BatchStatement
+from cql_protocol.enums import BatchType
 from cql_protocol.errors import InvalidRequest
 from cqlengine import columns
 from cqlengine.errors import DoesNotExist, MultipleObjectsReturned, QueryException
@@ -161,19 +163,22 @@ def test_limits() -> None:
         query.fetch_size(0)
 
 
-def test_the_default_limit_is_told_of_when_it_cuts(
-    session: Session, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture(scope="module")
+def partition(session: Session, tables: None) -> Any:
+    """A query for more rows than the default limit."""
     rows = session.prepare("INSERT INTO many (id, n) VALUES (1, ?)")
     for start in range(0, 10_002, 834):
-        from cql_driver.query import BatchStatement
-        from cql_protocol.enums import BatchType
-
         batch = BatchStatement(BatchType.UNLOGGED)
         for n in range(start, min(start + 834, 10_002)):
             batch.add(rows, (n,))
         session.execute(batch)
-    query = Many.objects(id=1)
+    return Many.objects(id=1)
+
+
+def test_the_default_limit_is_told_of_when_it_cuts(
+    partition: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    query = partition.all()
     with caplog.at_level(logging.WARNING, "cqlengine.query"):
         assert sum(1 for _ in query.limit(None)) == 10_002
         assert len(query.limit(10_000)) == 10_000
@@ -186,6 +191,17 @@ def test_the_default_limit_is_told_of_when_it_cuts(
     assert query.count() == 10_002, "the default limit does not count"
     assert query.limit(7).count() == 7
     assert query.limit(None).values_list("n", flat=True)[-1] == 10_001
+
+
+async def test_the_default_limit_on_asyncio(
+    partition: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "cqlengine.query"):
+        assert len(await partition.limit(None).alist()) == 10_002
+        assert not caplog.records
+        assert sum([1 async for _ in partition]) == 10_000
+        assert "ended at the default limit of 10000 rows" in caplog.text
+    assert await partition.acount() == 10_002
 
 
 def test_count_is_kept() -> None:
