@@ -25,6 +25,7 @@ SHARED = {
         "tests/integration/driver/test_consistency.py",
         "tests/integration/driver/test_faults_nodes.py",
         "tests/integration/driver/test_nodes.py",
+        "tests/integration/mapper/test_migration_nodes.py",
         "test_a_node_that_goes_meanwhile",
         "test_three_nodes",
         "test_three_nodes_and_a_control_connection_that_is_lost",

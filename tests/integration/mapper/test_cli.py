@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from cql_driver.cluster import Session
     from tests.cassandra import Cluster as Nodes
 
+pytestmark = pytest.mark.once  # nothing of it has two implementations
+
 MODELS = """
 from cqlengine import columns
 from cqlengine.models import Model

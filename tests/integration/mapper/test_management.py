@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from cqlengine.connection import Connection
     from tests.cassandra import Cluster as Nodes
 
-pytestmark = pytest.mark.usefixtures("connection")
+# Nothing of it has two implementations.
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("connection")]
 
 
 def live(keyspace: str) -> LiveKeyspace:

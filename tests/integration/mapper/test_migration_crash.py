@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from cqlengine.query.requests import Request
     from tests.cassandra import Cluster as Nodes
 
-pytestmark = pytest.mark.usefixtures("connection")
+# Nothing of it has two implementations.
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("connection")]
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from tests.integration.mapper.evolutions import model
 if TYPE_CHECKING:
     from tests.cassandra import ClusterPool
 
+pytestmark = pytest.mark.once  # nothing of it has two implementations
+
 MODULE = """
 from cqlengine import columns
 from cqlengine.models import Model

@@ -21,7 +21,8 @@ from tests.integration.mapper.evolutions import (
 if TYPE_CHECKING:
     from cql_driver.cluster import Session
 
-pytestmark = pytest.mark.usefixtures("connection")
+# Nothing of it has two implementations.
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("connection")]
 
 
 def described(session: Session, table: str | None = None) -> str:
