@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from cqlengine import columns, migrations
 from tests.cassandra import ClusterOptions
 from tests.integration.driver.support import connected, keyspace_of
