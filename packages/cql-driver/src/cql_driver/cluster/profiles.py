@@ -57,6 +57,10 @@ class _Marker:
     def __repr__(self) -> str:
         return self.name
 
+    def __reduce__(self) -> str:
+        # It stands for itself in copies and pickles, too: by its name in this module.
+        return self.name
+
 
 NOT_SET: Any = _Marker("NOT_SET")
 """Stands for an argument that was not given, where None has a meaning."""

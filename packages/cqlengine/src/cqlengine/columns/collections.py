@@ -128,7 +128,9 @@ class BaseContainerColumn(BaseCollectionColumn[_T], Generic[_T]):
         if previous is None or self.frozen:  # what the table holds is not known
             return (self._replacement(value),)
         if not previous:
-            return (self._first(value),)
+            # It was empty, or was not read (`missing`): what the table holds, or what others put
+            # there in the meantime, stays.
+            return (add(self.quoted, self._bound(value)),)
         try:
             before = self.validate(previous)
         except ValidationError:  # what the table holds was written under other rules
@@ -138,10 +140,6 @@ class BaseContainerColumn(BaseCollectionColumn[_T], Generic[_T]):
     def deltas(self, value: Any, before: Any) -> Sequence[Update]:
         """Return what makes of the elements `before`, in the table, those of `value`."""
         raise NotImplementedError
-
-    def _first(self, value: Any) -> Update:
-        """Return what puts elements in where there were none: others may put some there, too."""
-        return add(self.quoted, self._bound(value))
 
     def _replacement(self, value: Any) -> Update:
         return put(self.quoted, self._bound(value))
@@ -196,9 +194,6 @@ class List(BaseContainerColumn[list[_T]], Generic[_T]):
             return None
         part = self.types[0]
         return converted(value, part.snapshot if part.is_mutable else None)
-
-    def _first(self, value: Any) -> Update:
-        return self._replacement(value)  # unlike an addition it can be sent twice
 
     def deltas(self, value: list[_T], before: list[_T]) -> Sequence[Update]:
         """Return what puts elements before and after those that are there, if that is all."""

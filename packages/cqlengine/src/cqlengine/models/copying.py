@@ -65,7 +65,9 @@ class InstanceCopying:
         """Return a copy that shares nothing but the connection."""
         from copy import deepcopy
 
-        return self._copied(deepcopy(self.__dict__, memo), deepcopy(self._previous, memo))
+        copy = memo[id(self)] = self._copied({}, deepcopy(self._previous, memo))
+        copy.__dict__.update(deepcopy(self.__dict__, memo))  # which may refer to itself
+        return copy
 
     def _copied(self, values: dict[str, Any], previous: dict[str, Any] | None) -> Self:
         copy = type(self).__new__(type(self))

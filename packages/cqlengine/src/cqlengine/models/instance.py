@@ -193,7 +193,11 @@ class BaseModel(InstanceCopying, InstanceOptions, metaclass=ModelMetaClass):
         return [
             name
             for name, column in type(self)._columns.items()
-            if name in self.__dict__ and column.changed(self.__dict__[name], previous.get(name))
+            if name in self.__dict__
+            and (
+                column.changed(self.__dict__[name], previous.get(name))
+                or (self._is_persisted and name not in previous)  # only() has left it out
+            )
         ]
 
     def value_manager(self, name: str) -> BaseValueManager:

@@ -7,8 +7,9 @@ from copy import deepcopy
 
 from cql_driver.cluster.profiles import NOT_SET
 from cql_protocol.enums import BatchType as CBatchType
+from cql_protocol.errors import InvalidValue
 from cqlengine.connection.registry import find_connection
-from cqlengine.errors import CQLEngineException
+from cqlengine.errors import CQLEngineException, LWTException, QueryException
 from cqlengine.query.options import microseconds
 from cqlengine.query.requests import BatchParts, Request, arun, run
 from cqlengine.query.writes import check_applied
@@ -154,6 +155,8 @@ class BatchQuery:
 
     def add_state(self, instance: Any, before: _State) -> None:
         """Know what an instance counted as before it was put into the batch."""
+        if self._is_undone:  # it has failed, and is filled further to be executed anew
+            self._swap_states()
         self._states.append((instance, before, (instance._previous, instance._is_persisted)))
 
     def add_callback(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
@@ -192,28 +195,49 @@ class BatchQuery:
     def _steps(self) -> Steps[None]:
         if self._is_undone:
             self._swap_states()
-        if self._entries:
-            try:
-                yield from self._sent(self._entries)
-            except BaseException:
-                self._swap_states()
-                raise
-        self._states = []
+        # Taken out first: what is added while it is awaited is not part of it.
+        entries, states, conditional = self._entries, self._states, self._is_conditional
+        self._entries, self._states, self._is_conditional = [], [], False
+        try:
+            if entries:
+                yield from self._sent(entries, conditional)
+        except LWTException:
+            _swapped(states)  # for good: its statements are not sent again
+            raise
+        except BaseException:
+            self._entries, self._states = entries + self._entries, states + self._states
+            self._is_conditional = self._is_conditional or conditional
+            self._swap_states()
+            raise
         self._run_callbacks()
 
-    def _sent(self, entries: Sequence[tuple[str, Sequence[Any]]]) -> Steps[None]:
-        conditional = self._is_conditional
+    def _sent(self, entries: Sequence[tuple[str, Sequence[Any]]], conditional: bool) -> Steps[None]:
+        if conditional and self.timestamp is not None:
+            raise QueryException(
+                "servers give lightweight transactions their time: leave out the timestamp of the "
+                "batch, or the conditions (iff, if_exists, if_not_exists) in it"
+            )
         stamp = None if self.timestamp is None else microseconds(self.timestamp)
-        result = yield Request(
+        parts = BatchParts(entries, self.batch_type, stamp)
+        request = Request(
             "",
             (),
             self._connection,
             self._consistency,
             self.timeout,
             is_idempotent=False,
-            batch=BatchParts(entries, self.batch_type, stamp),
+            batch=parts,
         )
-        self._entries, self._is_conditional = [], False
+        try:
+            result = yield request
+        except InvalidValue:
+            from cqlengine.query.unset import has_unset, without_unset
+
+            if not any(has_unset(values) for _, values in entries):
+                raise
+            # That is what is refused when the protocol is older than version 4; else it is again.
+            parts.entries = [without_unset(text, values) for text, values in entries]
+            result = yield request
         if conditional:
             check_applied(result)
 
@@ -222,14 +246,7 @@ class BatchQuery:
 
         So that what has changed in them is saved by another verb, or by executing this anew.
         """
-        swapped = []
-        for instance, before, after in reversed(self._states):
-            previous, is_persisted = after
-            # If it was saved in between, that counts.
-            if instance._previous is previous and instance._is_persisted is is_persisted:
-                instance._previous, instance._is_persisted = before
-            swapped.append((instance, after, before))
-        self._states = swapped
+        self._states = _swapped(self._states)
         self._is_undone = not self._is_undone
 
     def _warn_if_repeated(self) -> None:
@@ -253,7 +270,7 @@ class BatchQuery:
         if exc_type is None or self._execute_on_exception:
             self._warn_if_repeated()
             run(self._steps())
-        else:
+        elif not self._is_undone:  # by execute() within the block
             self._swap_states()
 
     async def __aenter__(self) -> Self:
@@ -263,8 +280,20 @@ class BatchQuery:
         if exc_type is None or self._execute_on_exception:
             self._warn_if_repeated()
             await arun(self._steps())
-        else:
+        elif not self._is_undone:  # by execute() within the block
             self._swap_states()
+
+
+def _swapped(states: list[tuple[Any, _State, _State]]) -> list[tuple[Any, _State, _State]]:
+    """Have instances count as before; return what has them count as after."""
+    swapped = []
+    for instance, before, after in reversed(states):
+        previous, is_persisted = after
+        # If it was saved in between, that counts.
+        if instance._previous is previous and instance._is_persisted is is_persisted:
+            instance._previous, instance._is_persisted = before
+        swapped.append((instance, after, before))
+    return swapped
 
 
 def _is_same(one: Any, other: Any) -> bool:

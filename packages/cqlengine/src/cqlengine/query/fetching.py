@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock as Lock
+
 from cqlengine._generic import Generic, TypeVar
 from cqlengine.errors import QueryException
 from cqlengine.query.logs import log
@@ -24,6 +26,8 @@ __all__ = ["Fetching"]
 
 R = TypeVar("R")
 
+_first_to_fill = Lock()
+
 
 class Fetching(Generic[R]):
     """The half of a query set that asks the server."""
@@ -40,7 +44,21 @@ class Fetching(Generic[R]):
         self._result: Any = None
         """The driver's result while there are further pages; None before the first, and after."""
         self._asked = False
+        self._filling: Any = None
+        """What has one thread at a time fetch rows that are kept; made by the first that does."""
         self._count: int | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: what is asked for, without the rows of it."""
+        return self._copy().__dict__  # type: ignore[attr-defined, no-any-return]
+
+    def __copy__(self) -> Self:
+        """Return a query for the same rows, which asks for them anew."""
+        return self._copy()  # type: ignore[attr-defined, no-any-return]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Do as `copy`: what query sets share is never changed, and a batch stays the one it is."""
+        return self._copy()  # type: ignore[attr-defined, no-any-return]
 
     # --- the request -----------------------------------------------------------------------------
 
@@ -99,20 +117,36 @@ class Fetching(Generic[R]):
             while at < len(rows):
                 yield rows[at]
                 at += 1
-            if not self._fill():
+            if not self._fill(at):
                 return
 
-    def _fill(self) -> bool:
+    def _fill(self, known: int) -> bool:
+        """Fetch one more page, unless there are more than the `known` rows by now.
+
+        Return False when there are no more. Threads that share the query set take turns.
+        """
+        if self._filling is None:
+            with _first_to_fill:
+                self._filling = self._filling or Lock()
+        with self._filling:
+            return len(self._rows) > known or self._fetched()
+
+    def _fetched(self) -> bool:
         """Fetch one more page; return whether there was one."""
         if not self._asked:
             result = run(self._select(self._selection.limit))
-            self._asked = True
         else:
             result = self._result
             if result is None:
                 return False
             result.fetch_next_page()
-        self._rows.extend(self._reader(result)(result.current_rows))
+        try:
+            self._rows.extend(self._reader(result)(result.current_rows))
+        except BaseException:
+            # The page would be missing in the rows: the next loop begins anew.
+            self._rows, self._result, self._asked = [], None, False
+            raise
+        self._asked = True
         self._result = result if result.has_more_pages else None
         if self._result is None:
             self._warn_if_cut(len(self._rows))
@@ -142,7 +176,7 @@ class Fetching(Generic[R]):
         self._warn_if_cut(count)
 
     def __len__(self) -> int:
-        while self._fill():
+        while self._fill(len(self._rows)):
             pass
         return len(self._rows)
 
@@ -165,7 +199,7 @@ class Fetching(Generic[R]):
         return self._rows[s]
 
     def _read_until(self, count: int | None) -> None:
-        while (count is None or len(self._rows) < count) and self._fill():
+        while (count is None or len(self._rows) < count) and self._fill(len(self._rows)):
             pass
 
     # --- verbs -----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cql_driver.query import UNSET_VALUE
+from cql_protocol.errors import InvalidValue
 from cqlengine.errors import (
     IfExistsWithCounterColumn,
     IfNotExistsWithCounterColumn,
@@ -392,7 +393,7 @@ def send(
     connection = options.connection
     if connection is None:
         connection = model._get_connection()
-    result = yield Request(
+    request = Request(
         text,
         values,
         connection,
@@ -400,6 +401,16 @@ def send(
         options.timeout,
         is_idempotent=is_idempotent,
     )
+    try:
+        result = yield request
+    except InvalidValue:
+        from cqlengine.query.unset import has_unset, without_unset
+
+        if not has_unset(values):
+            raise
+        # That is what is refused when the protocol is older than version 4; else it is again.
+        request.text, request.values = without_unset(text, values)
+        result = yield request
     if is_conditional:
         check_applied(result)
 
