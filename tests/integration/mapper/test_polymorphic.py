@@ -276,6 +276,16 @@ def test_a_partition_key_narrows_queries_and_writes(session: Session) -> None:
     WoodScrew(shop=1, number=2).update(length=8)
 
 
+def test_blind_updates_make_no_rows_of_classes_below(session: Session) -> None:
+    Screw.objects(shop=40, number=1).update(length=5)
+    rows = session.execute("SELECT kind, length FROM part WHERE shop = 40 ALLOW FILTERING").all()
+    assert [tuple(row) for row in rows] == [(1, 5)]
+    WoodScrew.objects(shop=40, number=1).update(length=6)
+    assert [type(screw) for screw in Screw.objects(shop=40)] == [Screw, WoodScrew]
+    Screw.objects(shop=40).delete()
+    assert session.execute("SELECT * FROM part WHERE shop = 40 ALLOW FILTERING").all() == []
+
+
 def test_a_partition_key_is_set_by_the_class(session: Session) -> None:
     Nut.create(shop=5, number=1)
     Nut.create(shop=5, number=2)

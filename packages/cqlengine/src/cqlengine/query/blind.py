@@ -167,7 +167,7 @@ def _where(
     """
     discriminator = model._discriminator_column
     if discriminator is not None and discriminator.primary_key:
-        selection = selection.narrowed(model)
+        selection = selection.narrowed(model, alone=whole)
     given = {}
     for clause in selection.where:
         column = clause.column

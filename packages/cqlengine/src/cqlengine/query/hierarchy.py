@@ -19,18 +19,22 @@ if TYPE_CHECKING:
 __all__ = ["where_in_hierarchy"]
 
 
-def where_in_hierarchy(model: Any, selection: Selection) -> tuple[WhereClause, ...]:
+def where_in_hierarchy(
+    model: Any, selection: Selection, alone: bool = False
+) -> tuple[WhereClause, ...]:
     """Return the conditions of a query with the one that leaves rows of other models out.
 
     It is added to queries of models below the base, where the server takes it: the discriminator
     is part of the key, or has an index, or all rows are read anyway. Else rows of other models
-    are met by the reader, which refuses them.
+    are met by the reader, which refuses them. With `alone` rows of models below it are left out.
     """
     where = selection.where
     column = model._discriminator_column
     if any(c.column is not None and c.column.column_name == column.column_name for c in where):
         return where
-    values = values_below(model)
+    values = [model.__discriminator_value__] if alone else values_below(model)
+    if values == [None]:
+        return where
     if not values or not _is_taken(model, selection, column, several=len(values) > 1):
         return where
     if len(values) > 1:

@@ -107,13 +107,16 @@ class Selection:
             return tuple(name for name in model._columns if name not in self.deferred)
         return tuple(model._columns)
 
-    def narrowed(self, model: Any) -> Selection:
-        """Return what is asked for of the rows of a model, which may share a table with others."""
+    def narrowed(self, model: Any, alone: bool = False) -> Selection:
+        """Return what is asked for of the rows of a model, which may share a table with others.
+
+        With `alone`, of rows of the model itself: an UPDATE would make rows of those below it.
+        """
         if not model._is_polymorphic or model._is_polymorphic_base:
             return self
         from cqlengine.query.hierarchy import where_in_hierarchy
 
-        where = where_in_hierarchy(model, self)
+        where = where_in_hierarchy(model, self, alone)
         return self if where is self.where else self.copied(where=where)
 
     def statement(self, model: Any, table: str, limit: int | None) -> SelectStatement:
