@@ -12,7 +12,12 @@ import pytest
 
 from cql_driver import ConsistencyLevel
 from cqlengine import columns
-from cqlengine.errors import CQLEngineException, LWTException, ValidationError
+from cqlengine.errors import (
+    CQLEngineException,
+    LWTException,
+    PolymorphicModelException,
+    ValidationError,
+)
 from cqlengine.management import sync_table
 from cqlengine.models import Model
 from cqlengine.query import BatchQuery
@@ -45,9 +50,21 @@ class Shelf(Model):
     pages = columns.Map(columns.Text, columns.Integer)
 
 
+class Vehicle(Model):
+    id = columns.Integer(partition_key=True)
+    n = columns.Integer(primary_key=True)
+    kind = columns.Text(discriminator_column=True, index=True)
+
+
+class Car(Vehicle):
+    __discriminator_value__ = "car"
+
+    doors = columns.Integer()
+
+
 @pytest.fixture(scope="module")
 def tables(connection: Connection) -> None:
-    for model in (Cart, Shelf):
+    for model in (Cart, Shelf, Car):
         sync_table(model)
 
 
@@ -401,6 +418,26 @@ def test_a_list_of_all_rows_asks_once(recorder: Recorder) -> None:
     assert [*query.limit(None).values_list("id", flat=True)] == list(range(110, 115))
     assert len(sorted(query.limit(None), key=lambda cart: cart.id)) == 5
     assert len(recorder.texts) == 2
+
+
+# --- hierarchies ---------------------------------------------------------------------------------
+
+
+def test_an_unknown_discriminator_is_told_of(session: Session) -> None:
+    """A row of no model is neither left out nor taken for another one; the rest can be read."""
+    session.execute("INSERT INTO vehicle (id, n, kind, doors) VALUES (1, 1, 'car', 4)")
+    session.execute("INSERT INTO vehicle (id, n, kind) VALUES (1, 2, 'boat')")
+    with pytest.raises(PolymorphicModelException, match="unknown discriminator 'boat' in vehicle"):
+        list(Vehicle.objects(id=1))
+    with pytest.raises(PolymorphicModelException, match="is its module imported"):
+        Vehicle.get(id=1, n=2)
+    assert [car.doors for car in Car.objects(id=1)] == [4]
+    assert list(Vehicle.objects(id=1).values_list("kind", flat=True)) == ["car", "boat"]
+
+    class Boat(Vehicle):
+        __discriminator_value__ = "boat"
+
+    assert [type(each) for each in Vehicle.objects(id=1)] == [Car, Boat]
 
 
 # --- schema --------------------------------------------------------------------------------------
