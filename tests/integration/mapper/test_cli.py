@@ -153,6 +153,14 @@ def test_a_plan_is_saved_and_applied_later(
     assert (edited.status, "was changed after it was saved" in edited.err) == (1, True)
 
 
+def test_a_keyspace_that_is_not_there_is_an_error(command: Command, table: str) -> None:
+    command.write("shop", MODELS.format(table=table, more=""))
+    for arguments in (["plan", "--models", "shop"], ["status"], ["status", "--models", "shop"]):
+        found = command(*arguments, "--keyspace", "misspelt")
+        assert found.status == 1, arguments
+        assert "there is no keyspace 'misspelt': create it first" in found.err
+
+
 def test_json_is_for_programs(command: Command, session: Session, table: str) -> None:
     command.write("shop", MODELS.format(table=table, more=""))
     planned = command("plan", "--models", "shop:User", "--json")

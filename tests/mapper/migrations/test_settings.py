@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -238,7 +239,7 @@ def test_a_command_line_that_is_wrong_is_told_how_it_is_used(
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(arguments)
-    assert caught.value.code == 2
+    assert caught.value.code == 1, "2 says that changes are pending"
     assert "usage: python -m cqlengine" in capsys.readouterr().err
 
 
@@ -257,3 +258,45 @@ def test_what_is_planned_is_not_chosen_again_for_a_file(
 ) -> None:
     assert cli.main(["apply", str(tmp_path / "plan.json"), "--complete"]) == 1
     assert "are for planning" in capsys.readouterr().err
+
+
+def showing(code: str, directory: Path, **choices: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command that shows what an expression is, in place of a plan."""
+    program = (
+        "import sys\n"
+        "from cqlengine.migrations import cli\n"
+        f"cli._run = lambda told: cli._show(told, {code}) or 0\n"
+        "sys.exit(cli.main(['plan']))\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=directory,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        **{"stdout": subprocess.PIPE, **choices},
+    )
+
+
+def test_what_the_output_cannot_write_is_escaped(tmp_path: Path) -> None:
+    process = showing("'comment = Zo\\xeb'", tmp_path)
+    assert (process.returncode, process.stdout) == (0, "comment = Zo\\xeb\n"), process.stderr
+
+
+@pytest.mark.parametrize("length", [1, 1_000_000], ids=["buffered", "long"])
+def test_it_ends_quietly_when_nobody_reads_the_output(tmp_path: Path, length: int) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        process = showing(f"'x' * {length}", tmp_path, stdout=writer)
+    finally:
+        os.close(writer)
+    assert (process.returncode, process.stderr) == (1, "")
+
+
+def test_an_interrupted_command_says_so(tmp_path: Path) -> None:
+    process = showing("(_ for _ in ()).throw(KeyboardInterrupt)", tmp_path)
+    assert (process.returncode, process.stdout) == (130, "")
+    assert process.stderr.startswith("cqlengine: interrupted")
+    assert "Traceback" not in process.stderr

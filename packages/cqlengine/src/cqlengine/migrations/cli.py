@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, NoReturn
 
     from cqlengine.migrations.settings import Settings
     from cqlengine.migrations.steps import Step
@@ -23,6 +23,8 @@ __all__ = ["main"]
 NOTHING_TO_DO = 0
 FAILED = 1
 PENDING = 2
+INTERRUPTED = 130
+"""What shells say of a program that was ended by SIGINT."""
 
 _EPILOG = """\
 Models are named by module, or by module and class: --models shop.models stock.models:Item.
@@ -32,18 +34,29 @@ dict CQLENGINE of the settings module, which is Django's where DJANGO_SETTINGS_M
 from the connection that the application sets up when it is imported.
 
 Exit status: 0 if nothing is left to do or all went well, 1 for an error, and for a plan with
-refused changes; with --check 2 if changes are pending.
+refused changes; with --check 2 if changes are pending; 130 if it was interrupted.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status."""
+    _write_any_character()
     told = _parser().parse_args(arguments)
     # Modules of models are found as `python -m` finds them, also when this is a script.
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
-        return _run(told)
+        status = _run(told)
+        sys.stdout.flush()  # so that it fails here, if at all
+        return status
+    except BrokenPipeError:
+        # Nobody reads any more, as in `plan | head`. What the interpreter writes out when it ends
+        # must not fail for the same reason.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("cqlengine: interrupted; what was applied is seen by `status`\n")
+        return INTERRUPTED
     except (DriverException, OSError) as error:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         if told.json:
@@ -144,6 +157,17 @@ def _choices(told: argparse.Namespace) -> dict[str, Any]:
 # --- output ------------------------------------------------------------------------------------
 
 
+def _write_any_character() -> None:
+    """Have what the encoding of the output lacks written as escapes.
+
+    Names and comments may have any character; a step must not fail because it cannot be told.
+    """
+    import io
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def _show(told: argparse.Namespace, found: Any) -> None:
     if told.json:
         _write_json(found.as_dict())
@@ -169,8 +193,16 @@ def _tell(step: Step, state: str) -> None:
 # --- arguments ---------------------------------------------------------------------------------
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors end with status 1, as 2 says that changes are pending."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(FAILED, f"{self.prog}: error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m cqlengine",
         description="Bring the schema of a keyspace to what the models of an application say.",
         epilog=_EPILOG,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cqlengine.schema.differences import Difference
     from cqlengine.schema.live import LiveKeyspace
 
-__all__ = ["Choices", "Question", "planning"]
+__all__ = ["Choices", "Question", "no_keyspace", "planning"]
 
 
 class Choices(TypedDict, total=False):
@@ -123,11 +123,7 @@ def planning(question: Question) -> Procedure[Plan]:
     keyspace = question.keyspace
     live = yield from _read(keyspace)
     if not live.exists:
-        raise MigrationError(
-            f"there is no keyspace {keyspace!r}: create it first, by cqlengine.management."
-            "create_keyspace_network_topology for instance; how it is replicated is not for "
-            "models to say"
-        )
+        raise no_keyspace(keyspace)
     dropped = yield from _dropped_columns(keyspace)
     renamed, steps, problems = rename_keys(question.renames, live)
     found = compare_models(
@@ -142,6 +138,15 @@ def planning(question: Question) -> Procedure[Plan]:
     steps += steps_of(found, len(steps) + 1)
     basis = {step.unit: digest(live, step.unit) for step in steps}
     return Plan(keyspace, tuple(steps), tuple(problems), (*question.notes, *notes), basis)
+
+
+def no_keyspace(keyspace: str) -> MigrationError:
+    """Return the error of a keyspace that is not there."""
+    return MigrationError(
+        f"there is no keyspace {keyspace!r}: create it first, by cqlengine.management."
+        "create_keyspace_network_topology for instance; how it is replicated is not for "
+        "models to say"
+    )
 
 
 def _read(keyspace: str) -> Procedure[LiveKeyspace]:

@@ -8,9 +8,10 @@ from cqlengine.connection.registry import find_connection
 from cqlengine.migrations.applying import Options, applying, check
 from cqlengine.migrations.driving import adrive, drive
 from cqlengine.migrations.errors import MigrationError
-from cqlengine.migrations.planning import Question, planning
+from cqlengine.migrations.planning import Question, no_keyspace, planning
 from cqlengine.migrations.plans import Plan
 from cqlengine.migrations.records import Record
+from cqlengine.schema.live import read_keyspace
 
 TYPE_CHECKING = False
 
@@ -193,6 +194,8 @@ def status(
 ) -> Status:
     """Return what was applied to a keyspace, and what is pending for the models, if given.
 
+    Raises `MigrationError` where there is no such keyspace.
+
     Example::
 
         found = status(keyspace="shop")
@@ -220,6 +223,8 @@ def _status(models: Models | None, keyspace: str | None, choices: Choices) -> Pr
     pending = None if models is None else (yield from planning(question))
     record = Record(question.keyspace, 0)
     if not (yield from record.exists()):
+        if not (yield from read_keyspace(question.keyspace)).exists:
+            raise no_keyspace(question.keyspace)
         return Status(question.keyspace, pending=pending)
     recorded = yield from record.read()
     holder = yield from record.read_holder()
