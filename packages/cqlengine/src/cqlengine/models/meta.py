@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sys import modules
+
 from cql_protocol.identifiers import protect_name
 from cqlengine.columns.base import Column
 from cqlengine.connection.registry import default_keyspace
@@ -31,6 +33,8 @@ class ModelMetaClass(type):
     finds is in the attributes named below. Raises `ModelDefinitionException`.
     """
 
+    _declared: frozenset[str]
+    """The attributes of the class's own body: the others are copies of what its bases have."""
     _columns: Columns
     """All columns by attribute, in the order in which they were made."""
     _db_map: dict[str, str]
@@ -59,12 +63,11 @@ class ModelMetaClass(type):
         """Make the class; its columns are taken from the attributes and from the bases."""
         for option, value in (("__abstract__", False), ("__discriminator_value__", None)):
             attributes.setdefault(option, value)
-        own = {key: value for key, value in attributes.items() if isinstance(value, Column)}
-        columns = _gathered(bases, own, attributes)
+        attributes["_declared"] = frozenset(attributes)
         cls = super().__new__(mcs, name, bases, attributes, **kwargs)
-        _set_columns(cls, columns)
+        _set_columns(cls, _gathered(cls))
         inherit_table(cls, bases)
-        if not cls.__abstract__ and columns:
+        if not cls.__abstract__ and cls._columns:
             _check(cls)
         _set_names(cls, bases, attributes)
         cls._write_plan = None  # type: ignore[attr-defined]
@@ -105,23 +108,40 @@ class ModelMetaClass(type):
         return f"<model {cls.__module__}.{cls.__qualname__}>"
 
 
-def _gathered(bases: tuple[type, ...], own: Columns, attributes: dict[str, Any]) -> Columns:
-    """Return the columns of the bases, copied, and those of the class itself, all in order."""
+def _gathered(cls: ModelMetaClass) -> Columns:
+    """Return the columns of a class: copies of those of its bases, and its own, all in order.
+
+    As with all attributes the first class of the ``__mro__`` counts that has one of a name, be it
+    a column or not, a model or a class beside them. A column that takes the place of a base's
+    stands where that stood, so that the order of a key is not changed by it.
+    """
     found: Columns = {}
-    for base in reversed(bases):
-        for name, column in getattr(base, "_columns", {}).items():
-            # An attribute of the class that is no column takes the place of the base's column.
-            if name in attributes and name not in own:
-                found.pop(name, None)
-            else:
-                found[name] = column.copied()
-    inherited = sorted((name for name in found if name not in own), key=lambda n: found[n].position)
-    ordered = {name: found[name] for name in inherited}
-    ordered.update(sorted(own.items(), key=lambda item: item[1].position))
+    places: dict[str, tuple[bool, int]] = {}
+    for base in reversed(cls.__mro__):
+        if _is_of_mapper(base):
+            continue
+        attributes = vars(base)
+        declared = attributes.get("_declared", attributes)
+        for name in found.keys() & declared:
+            if not isinstance(attributes[name], Column):
+                del found[name], places[name]
+        for name, column in attributes.items():
+            if name in declared and isinstance(column, Column):
+                found[name] = column if base is cls else column.copied()
+                places.setdefault(name, (base is cls, column.position))
+    ordered = {name: found[name] for name in sorted(found, key=places.__getitem__)}
     for name, column in ordered.items():
         column.set_column_name(name)
-        attributes[name] = column
+        setattr(cls, name, column)
     return ordered
+
+
+def _is_of_mapper(base: type) -> bool:
+    """Say whether a class is one of the mapper's own, such as `Model`."""
+    # Models that are made by calling the metaclass have the name of its module, too.
+    return base.__module__.startswith("cqlengine.") and (
+        getattr(modules[base.__module__], base.__name__, None) is base
+    )
 
 
 def _set_columns(cls: ModelMetaClass, columns: Columns) -> None:
@@ -206,7 +226,7 @@ def _taken(cls: ModelMetaClass) -> frozenset[str]:
     return frozenset(
         attribute
         for base in cls.__mro__
-        if base.__module__.startswith("cqlengine.")
+        if _is_of_mapper(base)
         for attribute in vars(base)
         if not isinstance(vars(base)[attribute], Column)
     )
