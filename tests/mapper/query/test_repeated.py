@@ -20,8 +20,9 @@ from cql_protocol.errors import InvalidValue
 from cqlengine import columns
 from cqlengine.connection import Connection
 from cqlengine.errors import LWTException, PolymorphicModelException, QueryException
+from cqlengine.functions import Token
 from cqlengine.models import Model
-from cqlengine.query import BatchQuery
+from cqlengine.query import BatchQuery, BatchType
 from cqlengine.query.requests import Request
 from cqlengine.query.unset import without_unset
 
@@ -246,12 +247,14 @@ def failing(request: Request) -> Result:
 
 def test_a_batch_that_fails_within_its_block_leaves_instances_unsaved() -> None:
     new = Task(id=1)
-    with (
-        pytest.raises(OSError, match="gone"),
-        BatchQuery(connection=Scripted(failing)) as batch,
-    ):
-        new.batch(batch).save()
-        batch.execute()
+
+    def fail_within() -> None:
+        with BatchQuery(connection=Scripted(failing)) as batch:
+            new.batch(batch).save()
+            batch.execute()
+
+    with pytest.raises(OSError, match="gone"):
+        fail_within()
     assert not new._is_persisted
 
 
@@ -364,3 +367,39 @@ def test_names_that_are_quoted_are_left_out_as_well() -> None:
         [1],
     )
     assert without_unset("UPDATE t SET a = ?", [1]) == ("UPDATE t SET a = ?", [1])
+
+
+# --- values that are shared ----------------------------------------------------------------------
+
+
+class Visits(Model):
+    __keyspace__ = "work"
+
+    day = columns.Integer(primary_key=True)
+    count = columns.Counter()
+
+
+def test_a_token_is_of_use_for_several_models() -> None:
+    token = Token("1")
+    text, number = Tag.filter(pk__token__gt=token), Task.filter(pk__token__gt=token)
+    assert text._selection.where[0].values() == ["1"]
+    assert number._selection.where[0].values() == [1]
+    assert token._columns is None
+
+
+def test_the_key_may_be_named_in_an_update_in_any_form() -> None:
+    connection = Scripted(nothing)
+    read = task(connection, id=1, title="old")
+    read.update(id="1", title="new")
+    assert read.id == 1
+    assert list(connection.requests[0].values) == ["new", 1]
+
+
+def test_counters_are_told_to_need_a_batch_of_counters() -> None:
+    batch = BatchQuery()
+    with pytest.raises(QueryException, match=r"BatchType\.Counter"):
+        Visits.batch(batch).create(day=1, count=1)
+    assert len(batch) == 0
+    counted = BatchQuery(batch_type=BatchType.Counter, connection=Scripted(nothing))
+    Visits.batch(counted).create(day=1, count=1)
+    assert len(counted) == 1

@@ -48,7 +48,11 @@ class UndefinedKeyspaceException(CQLEngineException):
 
 
 class UndefinedKeyspaceWarning(Warning):
-    """A model names no keyspace where one is needed."""
+    """A model names no keyspace where one is needed: never issued.
+
+    Where a keyspace is needed `UndefinedKeyspaceException` is raised. The name is here for
+    applications that choose what happens to the warning (``warnings.simplefilter``).
+    """
 
 
 class ModelException(CQLEngineException):

@@ -70,7 +70,15 @@ class Chained(Generic[P]):
 
 
 class hybrid_classmethod:  # noqa: N801 # the name that users of the mapper know
-    """A method that is one function on the class and another one on instances."""
+    """A method that is one function on the class and another one on instances.
+
+    For models of applications that used it; those of the mapper have `Chained`.
+
+    Example::
+
+        class User(Model):
+            describe = hybrid_classmethod(lambda cls: cls.__name__, lambda self: self.name)
+    """
 
     def __init__(self, clsmethod: Callable[..., Any], instmethod: Callable[..., Any]) -> None:
         self.clsmethod = clsmethod

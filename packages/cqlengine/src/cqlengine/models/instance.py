@@ -97,7 +97,12 @@ class BaseModel(InstanceCopying, InstanceOptions, metaclass=ModelMetaClass):
         """Write the instance: the whole row when it is new, else the columns that have changed.
 
         Raises `ValidationError` before anything is sent, `LWTException` when a condition
-        (`iff`, `if_exists`, `if_not_exists`) did not hold.
+        (`iff`, `if_exists`, `if_not_exists`) did not hold. When nothing has changed nothing is
+        sent, and no condition looked at. What fails, or is cancelled, leaves the changes to be
+        saved; options such as `ttl` are to be given again.
+
+        What changes while a verb waits is still to be saved afterwards. But two verbs on one
+        instance at a time may both send the same change, which counters and lists count twice.
         """
         run(writes.save(self, self._taken_options()))
         return self
@@ -110,7 +115,9 @@ class BaseModel(InstanceCopying, InstanceOptions, metaclass=ModelMetaClass):
     def update(self, **values: Any) -> Self:
         """Set these columns and write what has changed of the row, in one UPDATE.
 
-        A column of the primary key cannot be changed: `ValidationError`.
+        A column of the primary key cannot be changed: `ValidationError`. Columns that hold their
+        value already are not written, see `save`; after an error the instance has the new values,
+        which are still to be saved.
 
         Example::
 
@@ -136,13 +143,14 @@ class BaseModel(InstanceCopying, InstanceOptions, metaclass=ModelMetaClass):
                 raise ValidationError(
                     f"{type(self).__name__} has no column {name}; it has {', '.join(columns)}"
                 )
-            if column.primary_key and value != self.__dict__.get(name):
+            if column.primary_key and column.validate(value) != self.__dict__.get(name):
                 raise ValidationError(
                     f"{name} is part of the primary key, which cannot be changed: create another "
                     "row and delete this one"
                 )
         for name, value in values.items():
-            setattr(self, name, value)
+            if not columns[name].primary_key:
+                setattr(self, name, value)
 
     def delete(self) -> None:
         """Delete the row.

@@ -134,6 +134,11 @@ class BatchQuery:
 
         `connection` is where the instance was read, if that is not its model's own.
         """
+        if model._has_counter and self.batch_type == "LOGGED":
+            raise QueryException(
+                f"{model.__name__} has counters, which servers take in batches of their own: "
+                "BatchQuery(batch_type=BatchType.Counter)"
+            )
         if not self._explicit:
             if connection is None:
                 connection = model._get_connection()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from cqlengine.errors import QueryException
 from cqlengine.functions import QueryValue, Token
 from cqlengine.operators import BaseWhereOperator, ContainsOperator, EqualsOperator, InOperator
@@ -100,6 +102,7 @@ def _key_clauses(
         keys = list(model._partition_keys.values())
         if not isinstance(value, Token):
             raise QueryException(f"{lookup} takes a Token: Token(the values of the partition key)")
+        value = copy(value)  # the caller's may be of use for another model
         value.set_columns(keys)
         field = f"token({', '.join(column.quoted for column in keys)})"
         return [WhereClause(field, operator, value, quote_field=False)]
