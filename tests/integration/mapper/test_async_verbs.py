@@ -152,6 +152,21 @@ async def test_a_cancelled_verb_leaves_the_connection_of_use() -> None:
     assert (await Task.objects(board=5, n=2).afirst()).n == 2
 
 
+async def test_what_is_changed_while_a_save_is_awaited_is_not_lost(session: Session) -> None:
+    task = await Task.acreate(board=8, n=1, text="a")
+    task.text = "b"
+    saving = asyncio.ensure_future(task.asave())
+    await asyncio.sleep(0)  # it is on its way
+    task.text = "c"
+    task.tags.add("x")
+    await saving
+    assert rows(session, 8) == [(1, "b")]
+    assert task.get_changed_columns() == ["text", "tags"]
+    await task.asave()
+    assert await Task.aget(board=8, n=1) == task
+    assert rows(session, 8) == [(1, "c")]
+
+
 async def test_contexts_and_options(keyspace: str, session: Session) -> None:
     async with ContextQuery(Task, keyspace=keyspace) as tasks:
         task = await tasks.ttl(500).acreate(board=6, n=1, text="a")
