@@ -32,4 +32,5 @@ MIDDLEWARE = [
     "reading.middleware.MapperErrors",
 ]
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+TIME_ZONE = "UTC"
 USE_TZ = True
