@@ -206,7 +206,10 @@ class Connection:
         self.connected()
 
     def setup_session(self) -> None:
-        """Register the user types of `register_udt` with the blocking cluster."""
+        """Register the user types of `register_udt` with the blocking cluster.
+
+        Connecting does so by itself; the name is here for applications that call it.
+        """
         from cqlengine.connection.types import register_all
 
         register_all(self.connected().session.cluster)

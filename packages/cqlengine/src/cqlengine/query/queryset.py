@@ -144,7 +144,8 @@ class AbstractQuerySet(Fetching[R], Generic[R]):
     def only(self, fields: Iterable[str]) -> Self:
         """Return a query for these columns alone; the others of its instances are None.
 
-        Instances have their primary key as well, so that they can be changed and saved.
+        Instances have their primary key as well, so that they can be changed and saved: columns
+        that were not read stay as they are in the table, unless they are set, to None even.
         """
         fields = self._checked_fields("only", fields)
         if self._selection.deferred or self._selection.only:

@@ -72,6 +72,7 @@ class WhereClause(BaseClause):
 
     Example::
 
+        >>> from cqlengine.operators import GreaterThanOperator
         >>> WhereClause("age", GreaterThanOperator(), 30).text()
         '"age" > ?'
     """
