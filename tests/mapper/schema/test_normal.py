@@ -6,6 +6,8 @@ import pytest
 
 from cqlengine.schema.normal import normal_conditions, normal_target, normal_type
 
+M = "org.apache.cassandra.db.marshal."
+
 
 @pytest.mark.parametrize(
     ("one", "other"),
@@ -19,6 +21,11 @@ from cqlengine.schema.normal import normal_conditions, normal_target, normal_typ
         ('frozen<"Shop"."Address">', 'frozen<"Address">'),
         ('"address"', "address"),
         ("frozen<int>", "int"),
+        ("'UTF8Type'", "text"),
+        ("'org.apache.cassandra.db.marshal.BytesType'", "blob"),
+        ("'LexicalUUIDType'", "'org.apache.cassandra.db.marshal.LexicalUUIDType'"),
+        ("'CompositeType(UTF8Type, a.MyType)'", f"'{M}CompositeType({M}UTF8Type,a.MyType)'"),
+        ("'DynamicCompositeType(a=>LongType)'", f"'{M}DynamicCompositeType(a=>{M}LongType)'"),
     ],
 )
 def test_one_type_written_in_two_ways(one: str, other: str) -> None:

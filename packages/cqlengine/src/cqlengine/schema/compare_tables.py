@@ -216,13 +216,16 @@ def compare_options(wanted: Relation, live: Relation) -> list[Difference]:
         f"{option_cql(name, live.options.get(name))}, not {option_cql(name, value)}"
         for name, value in sorted(changed.items())
     ]
+    why = "data that is there stays, what is written from now on follows the options"
+    if "cdc" in changed and live.options.get("cdc") is None:
+        why += "; Cassandra keeps cdc only where cdc_enabled is true in cassandra.yaml"
     return [
         _difference(
             Kind.OPTION_CHANGED,
             wanted,
             f"it has {'; '.join(parts)}",
             Safety.SAFE,
-            "data that is there stays, what is written from now on follows the options",
+            why,
             ddl.alter_options(wanted, changed),
         )
     ]

@@ -29,6 +29,31 @@ _SIMPLE_NAMES = """
 """
 _SIMPLE = frozenset(_SIMPLE_NAMES.split())
 _OTHER_NAMES = {"varchar": "text"}
+_CLASSES = {
+    "AsciiType": "ascii",
+    "BooleanType": "boolean",
+    "ByteType": "tinyint",
+    "BytesType": "blob",
+    "DecimalType": "decimal",
+    "DoubleType": "double",
+    "DurationType": "duration",
+    "FloatType": "float",
+    "InetAddressType": "inet",
+    "Int32Type": "int",
+    "IntegerType": "varint",
+    "LongType": "bigint",
+    "ShortType": "smallint",
+    "SimpleDateType": "date",
+    "TimeType": "time",
+    "TimeUUIDType": "timeuuid",
+    "TimestampType": "timestamp",
+    "UTF8Type": "text",
+    "UUIDType": "uuid",
+}
+"""Classes of the servers that have a name in CQL, by which the servers tell them."""
+_PACKAGE = "org.apache.cassandra.db.marshal."
+
+_words_of_class: Callable[[str], list[str]] = pattern(r"[\w.$]+|[^\w.$\s]", "findall")
 
 
 def unquoted(name: str) -> str:
@@ -82,7 +107,20 @@ def _name(token: str) -> str:
     """Return a simple type, a user type, a class in single quotes or the size of a vector."""
     if token[:1] == '"':
         return protect_type_name(unquoted(token))
-    return token if token[:1] == "'" else _OTHER_NAMES.get(token.lower(), token.lower())
+    if token[:1] == "'":
+        return _class(token[1:-1])
+    return _OTHER_NAMES.get(token.lower(), token.lower())
+
+
+def _class(text: str) -> str:
+    """Return a class with its package, and so those in it, which is how the servers tell them."""
+    if (known := _CLASSES.get(text.removeprefix(_PACKAGE))) is not None:
+        return known
+    words = [
+        _PACKAGE + word if word.endswith("Type") and "." not in word else word
+        for word in _words_of_class(text)
+    ]
+    return f"'{''.join(words)}'"
 
 
 def is_collection(kind: str) -> bool:

@@ -44,6 +44,17 @@ _UNSET = {
 }
 """What options are that the server's tables have as null while nobody set them."""
 
+_IMPLIED = {
+    ("compaction", "enabled"): "true",
+    ("compression", "enabled"): "true",
+    ("compression", "min_compress_ratio"): "0",
+}
+"""What servers do not tell of maps, since it is what they do without."""
+
+_IN_ANY_CASE = frozenset(("additional_write_policy", "read_repair", "speculative_retry"))
+"""Options whose words the servers take in any case, and tell in their own."""
+_OTHER_POLICIES = {"NONE": "NEVER"}
+
 _COMPRESSION_NAMES = {
     "chunk_length_kb": "chunk_length_in_kb",
     "sstable_compression": "class",
@@ -133,6 +144,8 @@ def same_option(name: str, wanted: Any, live: Any) -> bool:
 
     Of maps only what the model names is compared: the servers put in what was left out.
     """
+    if name == "comment":
+        return str(wanted) == str(live or "")
     wanted = given_option(name, wanted)
     if live is None:
         live = _UNSET.get(name)
@@ -146,12 +159,20 @@ def same_option(name: str, wanted: Any, live: Any) -> bool:
     if hasattr(live, "items"):
         # ScyllaDB and Cassandra 5 have maps for what may be told in a word.
         return set(map(_normal, live.values())) == {_normal(wanted)}
+    if name in _IN_ANY_CASE:
+        return _policy(wanted) == _policy(live)
     return _normal(wanted) == _normal(live)
+
+
+def _policy(value: Any) -> tuple[object, ...]:
+    """Return the parts of ``MIN(99PERCENTILE, 50ms)``, or of a single word."""
+    words = str(value).upper().replace("(", ",").replace(")", "").split(",")
+    return tuple([_normal(_OTHER_POLICIES.get(word.strip(), word)) for word in words])
 
 
 def _implied(name: str, key: str) -> Any:
     """Return what a server means that leaves a key out of a map."""
-    return {("compression", "enabled"): "true", ("compaction", "enabled"): "true"}.get((name, key))
+    return _IMPLIED.get((name, key))
 
 
 def _normal(value: Any) -> object:
@@ -171,7 +192,8 @@ def _normal(value: Any) -> object:
     for word in ("percentile", "p", "ms"):
         number = lower.removesuffix(word)
         if number != lower and number.replace(".", "", 1).isdigit():
-            return float(number), "ms" if word == "ms" else "p"
+            # Of milliseconds servers keep whole ones.
+            return (int(float(number)), "ms") if word == "ms" else (float(number), "p")
     if lower.startswith("org.apache.cassandra."):
         text = text.rpartition(".")[2]
     return text.upper() if lower in ("all", "none", "always") else text
