@@ -13,6 +13,7 @@ from cql_driver.metadata.schema import KeyspaceContents
 from cql_protocol.identifiers import escape_name, protect_name
 from cqlengine.migrations.errors import MigrationError
 from cqlengine.migrations.steps import Effect, Problem, Step
+from cqlengine.schema.compare_indexes import column_of
 from cqlengine.schema.ddl import name_of
 from cqlengine.schema.differences import Kind
 from cqlengine.schema.live import LiveKeyspace
@@ -87,6 +88,13 @@ def _obstacle(table: TableMetadata | None, old: str, new: str) -> tuple[str, str
         return f"there is a column {protect_name(new)} already", "choose another name"
     if table.columns[old] not in table.primary_key:
         return _KEYS_ONLY
+    if indexes := [
+        protect_name(name) for name, index in table.indexes.items() if column_of(index) == old
+    ]:
+        return (
+            f"the column has indexes, with which servers do not rename it: {', '.join(indexes)}",
+            "keep the name in the table by db_field; or drop the indexes first",
+        )
     if table.views:
         reason = f"the table has views: {', '.join(sorted(table.views))}"
         return reason, "keep the name in the table by db_field; or drop the views first"

@@ -81,7 +81,10 @@ def _compare_one(
     check_options(wanted.models[0].__name__, wanted.table.options, live.options)
     there = live.tables.get(wanted.table.name)
     views = [] if there is None else [name for name in there.views if name in kept_views]
-    return [*compare_table(wanted.table, there, views), *compare_indexes(wanted, there)]
+    return [
+        *compare_table(wanted.table, there, views),
+        *compare_indexes(wanted, there, live.contents.indexes),
+    ]
 
 
 # --- the keyspace itself -------------------------------------------------------------------------
@@ -163,6 +166,7 @@ def _extras(
                 _extra(
                     *(Kind.VIEW_EXTRA, live.name, name, "a materialized view"),
                     *("queries of it fail then", ddl.drop_view(live.name, name)),
+                    view.base_table_name,
                 )
             )
     for name in live.tables:
@@ -184,11 +188,23 @@ def _extras(
     return found
 
 
-def _extra(kind: Kind, keyspace: str, name: str, what: str, why: str, statement: str) -> Difference:
+def _extra(
+    kind: Kind,
+    keyspace: str,
+    name: str,
+    what: str,
+    why: str,
+    statement: str,
+    table: str | None = None,
+) -> Difference:
     named = ddl.name_of_type if kind is Kind.TYPE_EXTRA else ddl.name_of
     target = named(keyspace, name)
+    way_out = "if it is of a model that was not given, give it"
+    if kind is Kind.TABLE_EXTRA:
+        way_out += f'; if a model has another name now, keep the table by __table_name__ = "{name}"'
     return Difference(
         *(kind, target, f"{target} is {what} of no model", Safety.DESTRUCTIVE, why),
-        *((statement,), "if it is of a model that was not given, give it", keyspace),
+        *((statement,), way_out, keyspace),
+        table=table,
         name=name,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from cql_driver.metadata.schema import IndexMetadata
 from cql_protocol.identifiers import protect_name
 from cqlengine.schema import ddl
@@ -18,18 +20,24 @@ if TYPE_CHECKING:
     from cql_driver.metadata.schema import TableMetadata
     from cqlengine.schema.wanted import WantedTable
 
-__all__ = ["compare_indexes"]
+__all__ = ["column_of", "compare_indexes"]
+
+_NONE: Mapping[str, IndexMetadata] = MappingProxyType({})
 
 
-def compare_indexes(wanted: WantedTable, live: TableMetadata | None) -> list[Difference]:
+def compare_indexes(
+    wanted: WantedTable, live: TableMetadata | None, taken: Mapping[str, IndexMetadata] = _NONE
+) -> list[Difference]:
     """Return what differs; `live` is None where there is no table yet.
 
     An index is known by what it is of, and by its class; under which name does not matter.
+    `taken` are all indexes of the keyspace, in which no two have the same name.
     """
     there = {} if live is None else dict(live.indexes)
     columns = wanted.table.columns if live is None else live.columns
     left: list[IndexMetadata] = []
-    for index in wanted.indexes:
+    # Those of any class last, so that they do not take one away that another asks for.
+    for index in sorted(wanted.indexes, key=lambda index: not class_of_index(index)):
         same = next((name for name, one in there.items() if _same(index, one, columns)), None)
         if same is None:
             left.append(index)
@@ -38,24 +46,26 @@ def compare_indexes(wanted: WantedTable, live: TableMetadata | None) -> list[Dif
     found = []
     for index in left:
         other = next((name for name, one in there.items() if _in_place(index, one, columns)), None)
-        if other is None:
+        if other is None and index.name in taken:
+            found.append(_taken(index, taken[index.name]))
+        elif other is None:
             found.append(_missing(index, is_new=live is None))
         else:
             found.append(_changed(index, there.pop(other)))
     for index in there.values():
-        if _column_of(index) not in wanted.left_alone:
+        if column_of(index) not in wanted.left_alone:
             found.append(_extra(index))
     return found
 
 
 def _target(index: IndexMetadata, columns: Mapping[str, object]) -> str:
     target = str(index.index_options.get("target", ""))
-    column = columns.get(_column_of(index))
+    column = columns.get(column_of(index))
     kind = getattr(column, "cql_type", None)
     return normal_target(target, None if kind is None else normal_type(kind))
 
 
-def _column_of(index: IndexMetadata) -> str:
+def column_of(index: IndexMetadata) -> str:
     """Return the name of the column that an index is of."""
     target = str(index.index_options.get("target", ""))
     return unquoted(normal_target(target).partition("(")[2].removesuffix(")") or target)
@@ -104,6 +114,23 @@ def _missing(index: IndexMetadata, is_new: bool) -> Difference:
         Safety.SAFE if is_new else Safety.COSTLY,
         why,
         (ddl.create_index(index),),
+    )
+
+
+def _taken(index: IndexMetadata, other: IndexMetadata) -> Difference:
+    """Refuse a name that another table's index has: the server would make none, and not say so."""
+    table = ddl.name_of(index.keyspace_name, index.table_name)
+    name = protect_name(index.name)
+    return _difference(
+        Kind.INDEX_MISSING,
+        index,
+        f"{table} has no {_described(index)}",
+        Safety.REFUSED,
+        f"the name {name} is that of an index of {protect_name(other.table_name)}, and a keyspace "
+        "has each name once",
+        (),
+        "give the index another name, or none; or drop the other one first: "
+        f"{ddl.drop_index(other.keyspace_name, other.name)}",
     )
 
 

@@ -175,9 +175,10 @@ _ORDER = (
     Kind.STATIC_CHANGED,
     Kind.COLUMN_CHANGED,
     Kind.COLUMN_MISSING,
+    # May take an index off a column that goes, and give its name to one of a column that comes.
+    Kind.INDEX_CHANGED,
     Kind.COLUMN_EXTRA,
     Kind.OPTION_CHANGED,
-    Kind.INDEX_CHANGED,
     Kind.INDEX_MISSING,
     Kind.VIEW_CHANGED,
     Kind.VIEW_MISSING,

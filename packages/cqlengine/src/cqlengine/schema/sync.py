@@ -133,6 +133,10 @@ def _synced(
                 _tell(difference)
         due = [each for each in differences if each.is_safe and each not in done]
         if not due:
+            for difference in differences:
+                if difference in done:
+                    text = "%s: still so after %s, without an error of the server's"
+                    log.warning(text, difference.what, "; ".join(difference.statements))
             return
         for difference in due:
             try:

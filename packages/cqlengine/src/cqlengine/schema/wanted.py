@@ -132,9 +132,14 @@ def _add_columns(table: TableMetadata, model: Model, first: Model) -> None:
             or (known.is_static, known.is_reversed) != (made.is_static, made.is_reversed)
         ):
             raise _contradiction(model, first, f"the column {made.name}")
-    keys = [list(each._primary_keys) for each in (model, first)]
-    if keys[0] != keys[1]:
+    if _key_of(model) != _key_of(first):
         raise _contradiction(model, first, "the primary key")
+
+
+def _key_of(model: Model) -> list[list[str]]:
+    """Return the names in the table of the partition key, and of the clustering key."""
+    keys = (model._partition_keys, model._clustering_keys)
+    return [[column.db_field_name for column in key.values()] for key in keys]
 
 
 def _contradiction(model: Model, first: Model, what: str) -> ModelDefinitionException:
