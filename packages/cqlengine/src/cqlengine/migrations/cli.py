@@ -109,7 +109,8 @@ def _apply(told: argparse.Namespace, settings: Settings) -> int:
     choices: dict[str, Any] = {} if told.file else _choices(told)
     applied = apply(
         load(told.file) if told.file else _models(settings),
-        keyspace=settings.keyspace,
+        # The environment's is for models; of a plan only what was said by an option counts.
+        keyspace=told.keyspace if told.file else settings.keyspace,
         connection=settings.connection,
         allow_destructive=told.allow_destructive,
         wait=told.wait,

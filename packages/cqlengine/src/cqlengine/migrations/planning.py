@@ -21,7 +21,7 @@ from cqlengine.query.requests import Request
 from cqlengine.schema.compare import compare_models
 from cqlengine.schema.differences import Kind
 from cqlengine.schema.live import read_keyspace
-from cqlengine.schema.wanted import wanted_tables
+from cqlengine.schema.wanted import is_view, wanted_tables
 
 TYPE_CHECKING = False
 
@@ -65,6 +65,12 @@ class Question:
         tables = _with_relatives(model for model in given if not _is_user_type(model))
         keyspace = keyspace or _keyspace_of(tables)
         elsewhere = [model for model in tables if model.__keyspace__ not in (None, keyspace)]
+        if choices.get("complete") and not (tables and len(tables) > len(elsewhere)):
+            raise MigrationError(
+                f"no model that was given is of keyspace {keyspace!r}, so to be complete would be "
+                "to drop all of it: correct the keyspace, or the models; an empty keyspace is "
+                "what DROP KEYSPACE and CREATE KEYSPACE make"
+            )
         return cls(
             tuple(model for model in tables if model not in elsewhere),
             tuple(model for model in given if _is_user_type(model)),
@@ -84,9 +90,14 @@ def _is_user_type(model: Any) -> bool:
 
 
 def _with_relatives(models: Iterable[Any]) -> list[Any]:
-    """Add the models that share a table, so that no column of theirs seems to be nobody's."""
+    """Add the models that share a table, so that no column of theirs seems to be nobody's.
+
+    And of views the models of their tables, without which there is nothing to show.
+    """
     found: dict[Any, None] = {}
-    for model in models:
+    given = list(models)
+    bases = [model.__base_model__ for model in given if is_view(model)]
+    for model in (*given, *bases):
         found[model] = None
         base = getattr(model, "_polymorphic_base", None)
         if base is not None:

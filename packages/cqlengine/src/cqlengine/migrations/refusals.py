@@ -40,7 +40,7 @@ def split_impossible(
         if found.is_refused:
             problem = _refused(found)
         elif found.kind is Kind.COLUMN_MISSING:
-            problem = _back_again(found, wanted, dropped)
+            problem = _counters(found, wanted, live) or _back_again(found, wanted, dropped)
         elif found.kind is Kind.COLUMN_EXTRA:
             problem = _under_views(found, live, going)
         if problem is None:
@@ -72,6 +72,8 @@ def _back_again(
     # Of a dropped column a server keeps user types as tuples: whether they fit is its own to say.
     if "tuple<" in was and "tuple<" not in kind:
         return None
+    if _reads(kind, was):
+        kind = was
     # ScyllaDB does not tell whether it was static.
     was_static = column.is_static if before[1] is None else before[1] == "static"
     if kind == was and column.is_static == was_static and kind != "counter":
@@ -82,6 +84,46 @@ def _back_again(
         f"a column of this name was dropped once, a {shown}, and servers take it back only as "
         "that, and no counter at all",
         f'give the column another name in the table, by db_field="{found.name}_2" for instance',
+    )
+
+
+_READS = frozenset(
+    (
+        ("ascii", "blob"),
+        ("ascii", "text"),
+        ("bigint", "timestamp"),
+        ("duration", "blob"),
+        ("text", "blob"),
+        ("timestamp", "bigint"),
+        ("timeuuid", "uuid"),
+    )
+)
+"""Types before, and those that read the same bytes: Cassandra 5.0 takes such columns back."""
+
+
+def _reads(kind: str, was: str) -> bool:
+    for word in ("list<", "set<"):
+        if kind.startswith(word) and was.startswith(word):
+            return (was[len(word) : -1], kind[len(word) : -1]) in _READS
+    return (was, kind) in _READS
+
+
+def _counters(
+    found: Difference, wanted: Mapping[str, WantedTable], live: LiveKeyspace
+) -> Problem | None:
+    """Refuse a counter in a table that has other columns, and others in one of counters."""
+    there = live.tables[str(found.table)]
+    others = [column for column in there.columns.values() if column not in there.primary_key]
+    is_counter = wanted[str(found.table)].table.columns[found.name].cql_type == "counter"
+    if not others or all((column.cql_type == "counter") == is_counter for column in others):
+        return None
+    names = ", ".join(protect_name(column.name) for column in others)
+    kind = "no counters" if is_counter else "counters"
+    return Problem(
+        found.target,
+        f"{found.what}, and servers keep counters and other columns in tables apart: it has "
+        f"{kind}, {names}",
+        "make a table of another name for it (__table_name__ of another model)",
     )
 
 

@@ -144,6 +144,11 @@ def _applying(
             raise MigrationError(
                 f"{', '.join(choices)}: that is for planning, and what was given is a plan already"
             )
+        if keyspace not in (None, what.keyspace):
+            raise MigrationError(
+                f"the plan is for keyspace {what.keyspace!r}, not for {keyspace!r}: plan for that "
+                "one, or leave the keyspace out"
+            )
         return (yield from applying(what, Record(what.keyspace, options.lease), options))
     question = Question.made(what, keyspace, choices)
     record = Record(question.keyspace, options.lease)
