@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,3 +124,32 @@ def test_a_plan_is_not_applied_to_another_keyspace() -> None:
         migrations.apply(
             Plan("shop"), keyspace="stock", connection=Connection("none", lazy_connect=True)
         )
+
+
+_EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "problems": lambda told: told["problems"].clear(),
+    "unit": lambda told: told["steps"][0].update(unit="type toys"),
+    "effect": lambda told: told["steps"][0]["effect"].update(present=False),
+    "number": lambda told: told["steps"][0].update(number=7),
+    "reason": lambda told: told["steps"][0].update(reason="nothing to worry about"),
+    "checksum": lambda told: told.update(checksum=""),
+}
+
+
+@pytest.mark.parametrize("place", _EDITS)
+def test_a_plan_that_was_edited_anywhere_is_refused(place: str, tmp_path: Path) -> None:
+    class Priced(Toy):
+        __table_name__ = "toys"
+        price = columns.Integer()
+
+    plan = planned(server_of(label="int"), Priced)
+    assert plan.steps
+    assert plan.problems
+    path = tmp_path / "plan.json"
+    plan.save(path)
+    assert migrations.load(path) == plan
+    told = json.loads(path.read_text())
+    _EDITS[place](told)
+    path.write_text(json.dumps(told))
+    with pytest.raises(MigrationError, match="was changed after it was saved"):
+        migrations.load(path)

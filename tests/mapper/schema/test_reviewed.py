@@ -9,7 +9,7 @@ import pytest
 from cqlengine import columns
 from cqlengine.errors import ModelDefinitionException
 from cqlengine.models import Model
-from cqlengine.schema import Index, Kind, Safety, compare_models
+from cqlengine.schema import Index, Kind, MaterializedView, Safety, compare_models
 from tests.mapper.schema.support import live_of, only
 
 
@@ -84,3 +84,37 @@ def test_cdc_that_a_server_does_not_tell_says_where_it_is_kept() -> None:
     with_cdc = table("dogs", id=key(), __options__={"cdc": True})
     found = only(compare_models([with_cdc], live_of(table("dogs", id=key()))))
     assert "only where cdc_enabled is true in cassandra.yaml" in found.why
+
+
+class Dog(Model):
+    __keyspace__ = "shop"
+    __table_name__ = "dogs"
+    id = columns.Integer(primary_key=True)
+    name = columns.Text()
+
+
+class DogByName(MaterializedView):
+    __base_model__ = Dog
+    name = columns.Text(partition_key=True)
+    id = columns.Integer(primary_key=True)
+
+
+def test_a_table_is_not_made_where_a_view_is_nor_a_view_where_a_table_is() -> None:
+    """Cassandra 5.0 would make the table, and mix its columns with those of the view."""
+    of_the_name = table("dog_by_name", id=key())
+    found = only(compare_models([Dog, of_the_name], live_of(Dog, DogByName), extras=False))
+    assert (found.kind, found.safety) == (Kind.TABLE_MISSING, Safety.REFUSED)
+    assert found.statements == ()
+    assert found.what == "shop.dog_by_name is a materialized view"
+    found = only(compare_models([Dog, DogByName], live_of(Dog, of_the_name), extras=False))
+    assert (found.kind, found.safety) == (Kind.VIEW_MISSING, Safety.REFUSED)
+    assert found.what == "shop.dog_by_name is a table"
+
+
+def test_an_index_that_is_left_alone_does_not_go_for_another_of_its_column() -> None:
+    foreign = table("dogs", id=key(), name=columns.Text(index=True))
+    ours = table(
+        "dogs", id=key(), name=columns.Text(custom_index=True), __indexes__=[Index("name")]
+    )
+    found = only(compare_models([ours], live_of(foreign)))
+    assert (found.kind, found.safety) == (Kind.INDEX_MISSING, Safety.COSTLY)

@@ -70,7 +70,7 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON can hold, the same as is saved."""
-        return {
+        told = {
             "format": _FORMAT,
             "id": self.id,
             "keyspace": self.keyspace,
@@ -79,6 +79,7 @@ class Plan:
             "problems": [problem.as_dict() for problem in self.problems],
             "notes": list(self.notes),
         }
+        return {**told, "checksum": _checksum(told)}
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the plan to a file, for `load`."""
@@ -90,6 +91,11 @@ class Plan:
         from cqlengine.migrations.text import plan_text
 
         return plan_text(self)
+
+
+def _checksum(told: dict[str, Any]) -> str:
+    """Return the SHA-256 of all that a plan tells, in hexadecimal digits."""
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def load(path: str | PathLike[str]) -> Plan:
@@ -119,7 +125,7 @@ def load(path: str | PathLike[str]) -> Plan:
         raise MigrationError(
             f"{path} is no plan that was saved by `plan --save` ({error!r}): plan again"
         ) from error
-    if plan.id != told["id"]:
+    if told != plan.as_dict():
         raise MigrationError(
             f"{path} was changed after it was saved: plans are not edited, change the models and "
             "plan again"

@@ -67,7 +67,11 @@ def compare_models(
     for table in tables.values():
         found += _compare_one(table, live, kept_views=names)
     for view in views:
-        found += compare_view(view, live)
+        name = view._raw_column_family_name()
+        if name in live.tables:
+            found.append(_name_taken(Kind.VIEW_MISSING, live.name, name, "table"))
+        else:
+            found += compare_view(view, live)
     if extras:
         used = {each.type_name() for each in types}
         found += _extras(live, tables.keys() | names | set(ignored), used)
@@ -80,11 +84,27 @@ def _compare_one(
     """Compare a table and its indexes. `kept_views` are those that the models have."""
     check_options(wanted.models[0].__name__, wanted.table.options, live.options)
     there = live.tables.get(wanted.table.name)
+    if there is None and wanted.table.name in live.views:
+        return [_name_taken(Kind.TABLE_MISSING, live.name, wanted.table.name, "materialized view")]
     views = [] if there is None else [name for name in there.views if name in kept_views]
     return [
         *compare_table(wanted.table, there, views),
         *compare_indexes(wanted, there, live.contents.indexes),
     ]
+
+
+def _name_taken(kind: Kind, keyspace: str, name: str, other: str) -> Difference:
+    """Refuse a table where a view is, or the other way round.
+
+    Cassandra 5.0 makes a table of the name of a view, and then has columns of both in one.
+    """
+    target = ddl.name_of(keyspace, name)
+    return Difference(
+        *(kind, target, f"{target} is a {other}", Safety.REFUSED),
+        f"the model has a {'view' if other == 'table' else 'table'} of that name",
+        *((), f"give the model another __table_name__; or drop the {other} first", keyspace),
+        name=name,
+    )
 
 
 # --- the keyspace itself -------------------------------------------------------------------------

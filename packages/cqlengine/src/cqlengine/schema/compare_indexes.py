@@ -45,7 +45,15 @@ def compare_indexes(
             del there[same]
     found = []
     for index in left:
-        other = next((name for name, one in there.items() if _in_place(index, one, columns)), None)
+        other = next(
+            (
+                name
+                for name, one in there.items()
+                if name == index.name
+                or (column_of(one) not in wanted.left_alone and _in_place(index, one, columns))
+            ),
+            None,
+        )
         if other is None and index.name in taken:
             found.append(_taken(index, taken[index.name]))
         elif other is None:
@@ -86,9 +94,7 @@ def _same(wanted: IndexMetadata, live: IndexMetadata, columns: Mapping[str, obje
 
 
 def _in_place(wanted: IndexMetadata, live: IndexMetadata, columns: Mapping[str, object]) -> bool:
-    """Say whether an index must go before the wanted one can be made."""
-    if wanted.name == live.name:
-        return True
+    """Say whether an index is of the same as the wanted one, but of another kind."""
     return _target(wanted, columns) == _target(live, columns)
 
 

@@ -48,6 +48,8 @@ not know yet."""
 
 _FATAL = (Kind.KEYSPACE_MISSING, Kind.KEY_CHANGED)
 """Without these a model cannot work at all."""
+_MADE = (Kind.TABLE_MISSING, Kind.VIEW_MISSING)
+"""Nor without these, where they cannot be made."""
 
 
 def run_statement(text: str, connection: Any = None) -> Steps[Any]:
@@ -160,7 +162,7 @@ def _carried_out(difference: Difference, connection: Any) -> Steps[None]:
 
 def _tell(difference: Difference) -> None:
     """Raise for what makes the model useless, else say in the log what is not done."""
-    if difference.kind in _FATAL:
+    if difference.kind in _FATAL or (difference.is_refused and difference.kind in _MADE):
         raise CQLEngineException(f"{difference.what}: {difference.why}; {difference.way_out}")
     if difference.safety is Safety.REFUSED:
         text = "%s: it is left as it is, since %s; %s"
