@@ -51,7 +51,15 @@ DRIVER = (
 MAPPER = (
     {"_version", "_generic"},
     {"errors"},
-    {"functions", "operators", "query.logs", "query.options", "query.orders", "models.names"},
+    {
+        "functions",
+        "operators",
+        "query.logs",
+        "query.options",
+        "query.orders",
+        "query.unset",
+        "models.names",
+    },
     {"statements"},
     {"query.lookups", "query.plans", "models.polymorphic"},
     {"query.aggregates", "query.evaluator", "query.hierarchy", "query.reading"},

@@ -8,7 +8,6 @@ from cqlengine.models.copying import InstanceCopying
 from cqlengine.models.meta import ModelMetaClass
 from cqlengine.models.options import InstanceOptions
 from cqlengine.query import writes
-from cqlengine.query.options import NO_OPTIONS
 from cqlengine.query.requests import arun, run
 
 TYPE_CHECKING = False
@@ -40,13 +39,13 @@ class BaseModel(InstanceCopying, InstanceOptions, metaclass=ModelMetaClass):
     MultipleObjectsReturned: ClassVar[type[MultipleObjectsReturned]] = MultipleObjectsReturned
 
     __abstract__ = True
-    __table_name__ = None
-    __table_name_case_sensitive__ = False
-    __keyspace__ = None
-    __connection__ = None
+    __table_name__: str | None = None
+    __table_name_case_sensitive__: bool = False
+    __keyspace__: str | None = None
+    __connection__: Any = None
     __discriminator_value__: Any = None
     __options__: ClassVar[dict[str, Any] | None] = None
-    __compute_routing_key__ = True
+    __compute_routing_key__: bool = True
     __queryset__: ClassVar[type[ModelQuerySet[Any]] | None] = None
     """The class of `objects`, `ModelQuerySet` when None."""
     __hash__ = None  # type: ignore[assignment]
@@ -76,21 +75,21 @@ class BaseModel(InstanceCopying, InstanceOptions, metaclass=ModelMetaClass):
 
     @classmethod
     def create(cls, **kwargs: Any) -> Self:
-        """Save a new row and return it.
+        """Save a new row, by `save`, and return it.
 
         Example::
 
             zoe = User.create(id=uuid4(), name="Zoë")
         """
         instance = cls(**kwargs)
-        run(writes.save(instance, NO_OPTIONS))
+        instance.save()
         return instance
 
     @classmethod
     async def acreate(cls, **kwargs: Any) -> Self:
-        """Do as `create`, on asyncio."""
+        """Do as `create`, on asyncio, by `asave`."""
         instance = cls(**kwargs)
-        await arun(writes.save(instance, NO_OPTIONS))
+        await instance.asave()
         return instance
 
     def save(self) -> Self:
@@ -189,11 +188,27 @@ class BaseModel(InstanceCopying, InstanceOptions, metaclass=ModelMetaClass):
     # --- values ----------------------------------------------------------------------------------
 
     def validate(self) -> None:
-        """Check every value, and keep it as its column has it; raise `ValidationError`."""
+        """Check every value, and keep it as its column has it; raise `ValidationError`.
+
+        A model may extend it: each `save`, `create` and `update` of an instance calls it before
+        anything is sent.
+
+        Example::
+
+            def validate(self):
+                super().validate()
+                if self.ends < self.begins:
+                    raise ValidationError("it ends before it begins")
+        """
+        own = self.__dict__
+        is_rowless = writes.is_rowless(self)
         for name, column in type(self)._columns.items():
-            value = column.validate(self.__dict__.get(name))
-            if name in self.__dict__:
-                self.__dict__[name] = value
+            if name in own:
+                own[name] = column.validate(own[name])
+            elif not self._is_persisted and (
+                not is_rowless or column.static or column.partition_key
+            ):
+                column.validate(None)
 
     def get_changed_columns(self) -> list[str]:
         """Return the columns that differ from what was read or saved last."""

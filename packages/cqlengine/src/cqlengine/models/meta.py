@@ -49,6 +49,10 @@ class ModelMetaClass(type):
     _discriminator_column: Column[Any] | None
     _is_polymorphic_base: bool
     _is_polymorphic: bool
+    _has_init: bool
+    """Whether `__init__` is not the mapper's: then it is called for rows that are read, too."""
+    _has_validate: bool
+    """Whether `validate` is not the mapper's: then it is called before a row is written."""
     _polymorphic_base: ModelMetaClass | None
     _discriminator_map: dict[Any, ModelMetaClass]
 
@@ -70,6 +74,8 @@ class ModelMetaClass(type):
         if not cls.__abstract__ and cls._columns:
             _check(cls)
         _set_names(cls, bases, attributes)
+        cls._has_init = _is_extended(cls, "__init__")
+        cls._has_validate = _is_extended(cls, "validate")
         cls._write_plan = None  # type: ignore[attr-defined]
         cls._readers = {}  # type: ignore[attr-defined]
         register_discriminator(cls)
@@ -106,6 +112,11 @@ class ModelMetaClass(type):
 
     def __repr__(cls) -> str:
         return f"<model {cls.__module__}.{cls.__qualname__}>"
+
+
+def _is_extended(cls: ModelMetaClass, name: str) -> bool:
+    """Say whether a method is the application's."""
+    return not next((_is_of_mapper(base) for base in cls.__mro__ if name in vars(base)), True)
 
 
 def _gathered(cls: ModelMetaClass) -> Columns:

@@ -9,7 +9,6 @@ from cqlengine.query.options import checked_ttl
 from cqlengine.query.queryset import AbstractQuerySet
 from cqlengine.query.reading import polymorphic_reader, reader_of
 from cqlengine.query.requests import arun, run
-from cqlengine.query.writes import save
 
 TYPE_CHECKING = False
 
@@ -110,20 +109,20 @@ class ModelQuerySet(AbstractQuerySet[M], Generic[M]):
     # --- writing ---------------------------------------------------------------------------------
 
     def create(self, **kwargs: Any) -> M:
-        """Save a new row and return its instance.
+        """Save a new row, by `save` of the model, and return its instance.
 
         Example::
 
             User.objects.if_not_exists().create(id=user_id, name="Zoë")
         """
         instance = self._new(kwargs)
-        run(save(instance, self._options))
+        instance.save()
         return instance  # type: ignore[no-any-return]
 
     async def acreate(self, **kwargs: Any) -> M:
         """Do as `create`, on asyncio."""
         instance = self._new(kwargs)
-        await arun(save(instance, self._options))
+        await instance.asave()
         return instance  # type: ignore[no-any-return]
 
     def _new(self, values: dict[str, Any]) -> Any:
@@ -131,6 +130,7 @@ class ModelQuerySet(AbstractQuerySet[M], Generic[M]):
             raise QueryException("create() makes a row of its arguments: filter() has no meaning")
         instance = self.model(**values)
         options = self._options
+        instance._options_next = options.copied()
         if options.keyspace is not None or options.connection is not None:
             instance._using = (options.keyspace, options.connection)
         return instance

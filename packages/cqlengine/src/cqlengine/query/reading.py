@@ -43,7 +43,27 @@ def _plain_reader(model: Any, names: tuple[str, ...]) -> Callable[[Iterable[Any]
         tuple(at for at, load in enumerate(loads) if load is not None),
         tuple(at for at, copy in enumerate(copies) if copy is not None),
     )
-    return make(model, loads, copies)  # type: ignore[no-any-return]
+    read = make(model, loads, copies)
+    return _initialising(read) if model._has_init else read
+
+
+def _initialising(
+    read: Callable[[Iterable[Any]], list[Any]],
+) -> Callable[[Iterable[Any]], list[Any]]:
+    """Return the reader of a model with an `__init__` of its own, which is called for each row."""
+
+    def read_and_initialise(rows: Iterable[Any]) -> list[Any]:
+        instances = read(rows)
+        for instance in instances:
+            values, previous = instance.__dict__, instance._previous
+            instance.__dict__ = {}
+            instance.__init__(**values)
+            for name in type(instance)._columns.keys() - values.keys():
+                instance.__dict__.pop(name, None)  # a default is not what the table has
+            instance._previous, instance._is_persisted = previous, True
+        return instances
+
+    return read_and_initialise
 
 
 @lru_cache(maxsize=_MOST_READERS)

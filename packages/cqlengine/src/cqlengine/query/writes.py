@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cqlengine.query.requests import Steps
     from cqlengine.statements.updates import Update
 
-__all__ = ["check_applied", "delete", "insert", "save", "send", "update"]
+__all__ = ["check_applied", "delete", "insert", "is_rowless", "save", "send", "update"]
 
 _MISSING: Any = object()
 
@@ -92,7 +92,9 @@ def insert(instance: Any, options: WriteOptions) -> Steps[None]:
     plan = plan_of(model)
     if options.if_not_exists and model._has_counter:
         _refuse_if_not_exists(model)
-    static_only = _is_rowless(instance)
+    if model._has_validate:
+        instance.validate()
+    static_only = is_rowless(instance)
     bound = _row_values(instance, plan.writers, static_only)
     ttl, stamp = options.ttl, options.timestamp
     if ttl is not None:
@@ -138,7 +140,7 @@ def _row_values(instance: Any, writers: Sequence[Any], static_only: bool) -> lis
     return bound
 
 
-def _is_rowless(instance: Any) -> bool:
+def is_rowless(instance: Any) -> bool:
     """Say whether the instance has values of the partition alone: static ones, no clustering."""
     model, values = type(instance), instance.__dict__
     return model._has_static_columns and all(
@@ -187,6 +189,8 @@ def _update(instance: Any, options: WriteOptions) -> Steps[None]:
         raise IfExistsWithCounterColumn(
             f"{model.__name__} has counters, which cannot be written with IF EXISTS"
         )
+    if model._has_validate:
+        instance.validate()  # else values are checked while the statement is made
     updates, static_only = _changes(instance, plan_of(model).writers)
     if not updates:
         return  # and what is new stays so: nothing of it is in the table
@@ -213,7 +217,7 @@ def _changes(instance: Any, writers: Sequence[Any]) -> tuple[list[Update], bool]
             if (
                 column.required
                 and not instance._is_persisted
-                and (column.static or not _is_rowless(instance))
+                and (column.static or not is_rowless(instance))
             ):
                 refuse_missing(column)
             if not column.is_counter or instance._is_persisted:
