@@ -9,6 +9,7 @@ import pytest
 
 from cql_protocol.values import OrderedMap, SortedSet
 from cqlengine import columns
+from cqlengine.columns.collections import UNREAD
 from cqlengine.errors import CQLEngineException, ValidationError
 from tests.mapper.columns.wire import back, bound, read, stored
 
@@ -215,18 +216,18 @@ def test_null_is_an_empty_container(column: Any, empty: Any) -> None:
     assert vars(instance)["field"] is missing
 
 
-def test_a_container_that_was_only_looked_at_counts_as_unchanged() -> None:
+def test_a_container_that_was_only_looked_at_is_told_from_one_that_was_set() -> None:
     class Instance:
         _previous: Any = None
 
     instance = Instance()
     missing = SET.missing(instance)
-    assert instance._previous == {"field": set()}
-    assert instance._previous["field"] is not missing
-    LIST.missing(instance)
-    assert instance._previous["field"] == set()
-    missing.add("a")
-    assert SET.changed(missing, instance._previous["field"])
+    assert instance._previous == {UNREAD: {"field": set()}}
+    assert instance._previous[UNREAD]["field"] is missing
+    read = Instance()
+    read._previous = {"field": {"a"}}
+    SET.missing(read)
+    assert read._previous == {"field": {"a"}}
 
 
 def test_frozen_containers_of_a_key_can_be_empty_but_not_null() -> None:

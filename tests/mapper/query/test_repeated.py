@@ -403,3 +403,53 @@ def test_counters_are_told_to_need_a_batch_of_counters() -> None:
     counted = BatchQuery(batch_type=BatchType.Counter, connection=Scripted(nothing))
     Visits.batch(counted).create(day=1, count=1)
     assert len(counted) == 1
+
+
+# --- containers that were looked at --------------------------------------------------------------
+
+
+def test_to_look_at_what_was_not_read_changes_nothing_of_what_is_saved() -> None:
+    """Printing an instance asks for the values of all columns."""
+    looked = task(id=1)
+    assert repr(looked)
+    assert looked.get_changed_columns() == []
+    assert sent_by(looked) == []
+    looked.tags = set()
+    assert looked.get_changed_columns() == ["tags"]
+    assert sent_by(looked) == [('UPDATE work.task SET "tags" = ? WHERE "id" = ?', [None, 1])]
+    replaced = task(id=1)
+    assert repr(replaced)
+    replaced.tags = {"a"}
+    assert sent_by(replaced) == [('UPDATE work.task SET "tags" = ? WHERE "id" = ?', [{"a"}, 1])]
+
+
+def test_what_was_looked_at_stays_unread_when_something_else_is_saved() -> None:
+    looked = task(id=1)
+    assert looked.steps == []
+    looked.title = "x"
+    looked.save()
+    looked = pickle.loads(pickle.dumps(looked))
+    looked._using = (None, Scripted(nothing))
+    looked.steps.append("a")
+    assert sent_by(looked) == [
+        ('UPDATE work.task SET "steps" = "steps" + ? WHERE "id" = ?', [["a"], 1])
+    ]
+    looked.steps.append("b")
+    assert sent_by(looked)[1:] == [
+        ('UPDATE work.task SET "steps" = "steps" + ? WHERE "id" = ?', [["b"], 1])
+    ]
+    looked.steps = []
+    assert sent_by(looked)[2:] == [('UPDATE work.task SET "steps" = ? WHERE "id" = ?', [None, 1])]
+
+
+def test_a_new_instance_that_was_looked_at_leaves_what_it_does_not_name() -> None:
+    connection = Scripted(nothing)
+    new = Task(id=1)
+    assert repr(new)
+    new.using(connection=connection).save()
+    assert list(connection.requests[0].values)[2:] == [UNSET_VALUE, UNSET_VALUE]
+    other = Task(id=1)
+    assert repr(other)
+    other.tags = set()
+    other.using(connection=connection).save()
+    assert list(connection.requests[1].values)[2:] == [None, UNSET_VALUE]

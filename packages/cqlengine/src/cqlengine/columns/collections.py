@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from cqlengine.columns.parts import Check, Convert
     from cqlengine.statements.updates import Update
 
-__all__ = ["BaseCollectionColumn", "BaseContainerColumn", "List", "Map", "Set"]
+__all__ = ["UNREAD", "BaseCollectionColumn", "BaseContainerColumn", "List", "Map", "Set"]
+
+UNREAD = ""
+"""In `_previous` of an instance, where no column is called so: the containers that were made for
+columns without a value, by column, for as long as nothing was read or written there."""
 
 _T = TypeVar("_T")
 _K = TypeVar("_K")
@@ -110,11 +114,13 @@ class BaseContainerColumn(BaseCollectionColumn[_T], Generic[_T]):
         name = self.column_name
         made = instance.__dict__[name] = self.empty()
         # To look at it is not to set it: as long as nothing is put into it, it is not saved.
+        # What is put into it is added to what the table holds; another that is set replaces it.
         previous = getattr(instance, "_previous", None)
         if previous is None:
             previous = {}
             setattr(instance, "_previous", previous)  # noqa: B010 # of models and user types
-        previous.setdefault(name, self.empty())
+        if name not in previous:
+            previous.setdefault(UNREAD, {})[name] = made
         return made
 
     def changed(self, value: Any, previous: Any) -> bool:

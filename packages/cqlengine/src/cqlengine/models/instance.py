@@ -219,7 +219,9 @@ class BaseModel(InstanceCopying, InstanceOptions, metaclass=ModelMetaClass):
             if name in self.__dict__
             and (
                 column.changed(self.__dict__[name], previous.get(name))
-                or (self._is_persisted and name not in previous)  # only() has left it out
+                or (  # only() has left it out, and it was set
+                    self._is_persisted and name not in previous and not writes.is_unread(self, name)
+                )
             )
         ]
 

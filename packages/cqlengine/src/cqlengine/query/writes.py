@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cql_driver.query import UNSET_VALUE
 from cql_protocol.errors import InvalidValue
+from cqlengine.columns.collections import UNREAD
 from cqlengine.errors import (
     IfExistsWithCounterColumn,
     IfNotExistsWithCounterColumn,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from cqlengine.query.requests import Steps
     from cqlengine.statements.updates import Update
 
-__all__ = ["check_applied", "delete", "insert", "is_rowless", "save", "send", "update"]
+__all__ = ["check_applied", "delete", "insert", "is_rowless", "is_unread", "save", "send", "update"]
 
 _MISSING: Any = object()
 
@@ -133,7 +134,9 @@ def _row_values(instance: Any, writers: Sequence[Any], static_only: bool) -> lis
         if column.is_null(checked):
             if column.primary_key:
                 refuse_missing(column)
-            known_null = previous is not None and column.is_null(previous.get(name, _MISSING))
+            known_null = previous is not None and (
+                column.is_null(previous.get(name, _MISSING)) or is_unread(instance, name)
+            )
             bound.append(UNSET_VALUE if known_null else None)
         else:
             bound.append(checked if dumps is None else dumps(checked))
@@ -232,6 +235,9 @@ def _changes(instance: Any, writers: Sequence[Any]) -> tuple[list[Update], bool]
         if column.is_counter:
             before = None if before is _MISSING else before
             changed = not instance._is_persisted or column.changed(checked, before)
+        elif before is _MISSING and is_unread(instance, name, value):
+            before, changed = column.empty(), bool(checked)
+            previous[UNREAD][name] = checked
         elif before is _MISSING:  # it was not read, so that None may delete something
             before, changed = None, True
         else:
@@ -447,7 +453,25 @@ def _snapshot(instance: Any) -> dict[str, Any]:
     for name, copied in plan_of(model).copies:
         if name in snapshot:
             snapshot[name] = copied(snapshot[name])
+    if instance._previous and UNREAD in instance._previous:
+        made = instance._previous[UNREAD]
+        unread = {name: made[name] for name in made if not made[name] and is_unread(instance, name)}
+        for name in unread:
+            snapshot.pop(name, None)
+        if unread:
+            snapshot[UNREAD] = unread
     return snapshot  # type: ignore[no-any-return]
+
+
+def is_unread(instance: Any, name: str, value: Any = _MISSING) -> bool:
+    """Say whether a value is the container made for a column that was neither read nor set.
+
+    What the table holds there is not known. It is the one the instance has if no `value` is given.
+    """
+    made = (instance._previous or {}).get(UNREAD)
+    if made is None or name not in made:
+        return False
+    return made[name] is (instance.__dict__.get(name) if value is _MISSING else value)
 
 
 def _saved(instance: Any, options: WriteOptions, sent: dict[str, Any]) -> None:
