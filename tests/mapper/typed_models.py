@@ -30,6 +30,17 @@ class User(Model):
     home = columns.UserDefinedType(Address)
 
 
+class Placed(Model):
+    """What says where a table is, and how, is of the types that models give it."""
+
+    __table_name__ = "placed"
+    __table_name_case_sensitive__ = True
+    __keyspace__ = "shop"
+    __connection__ = "main"
+    __compute_routing_key__ = False
+    id = columns.UUID(primary_key=True)
+
+
 def values_have_the_types_of_their_columns(user: User) -> None:
     assert_type(user.id, UUID)
     assert_type(user.name, str)

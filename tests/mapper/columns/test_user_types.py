@@ -264,6 +264,25 @@ def test_objects_of_another_class_that_a_session_has_for_the_type_are_read() -> 
     assert not own.has_changed_fields()
 
 
+def test_what_is_read_is_made_by_the_init_of_the_class() -> None:
+    class Place(UserType):
+        street = columns.Text()
+        tags = columns.Set(columns.Text)
+        zip = columns.Integer(default=7)
+
+        def __init__(self, note: str = "none", **values: Any) -> None:
+            super().__init__(**values)
+            self.note = f"{note} of {self.street}"
+
+    column = columns.UserDefinedType(Place)
+    kind = UserCqlType("ks", "place", [("street", TEXT), ("tags", SetType(TEXT))])
+    read = read_by(column, kind.decode(kind.encode({"street": "a", "tags": {"x"}})))
+    assert (read.note, read.tags, read.zip) == ("none of a", {"x"}, None)
+    assert not read.has_changed_fields()
+    read.tags.add("y")
+    assert read.has_changed_fields()
+
+
 def read_by(column: columns.Column[Any], value: Any) -> Any:
     loads = column.loads
     assert loads is not None

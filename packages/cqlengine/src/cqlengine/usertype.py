@@ -263,6 +263,7 @@ class BaseUserType(metaclass=UserTypeMetaClass):
             (name, field.snapshot) for name, field in cls._fields.items() if field.is_mutable
         ]
         new = cls.__new__
+        has_init = cls.__init__ is not BaseUserType.__init__
 
         def read(value: Any) -> Any:
             plan = plans.get(type(value))
@@ -284,9 +285,19 @@ class BaseUserType(metaclass=UserTypeMetaClass):
             for field, snapshot in mutable:
                 if field in previous:
                     previous[field] = snapshot(previous[field])
+            if has_init:
+                made._initialise(previous)
             return made
 
         return read
+
+    def _initialise(self, read: dict[str, Any]) -> None:
+        """Call the `__init__` of a class that has its own, for an object that was read."""
+        values, self.__dict__ = self.__dict__, {}
+        type(self).__init__(self, **values)
+        for field in type(self)._fields.keys() - read.keys():
+            self.__dict__.pop(field, None)  # a default is not what was read
+        self._previous = read
 
     @classmethod
     def _writer(cls) -> Callable[[Any], dict[str, Any]]:
