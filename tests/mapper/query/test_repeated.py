@@ -453,3 +453,24 @@ def test_a_new_instance_that_was_looked_at_leaves_what_it_does_not_name() -> Non
     other.tags = set()
     other.using(connection=connection).save()
     assert list(connection.requests[1].values)[2:] == [None, UNSET_VALUE]
+
+
+class Lottery(Model):
+    __keyspace__ = "work"
+
+    id = columns.Integer(primary_key=True)
+    numbers = columns.List(columns.Integer)
+
+
+def test_what_was_added_to_an_unread_list_is_added_after_an_error_too() -> None:
+    connection = Scripted(failing)
+    unread = Lottery._construct_instance({"id": 1})
+    unread._using = (None, connection)
+    numbers: Any = unread.numbers
+    numbers.append("7")  # which becomes a number, in another list
+    with pytest.raises(OSError, match="gone"):
+        unread.save()
+    with pytest.raises(OSError, match="gone"):
+        unread.save()
+    text = 'UPDATE work.lottery SET "numbers" = "numbers" + ? WHERE "id" = ?'
+    assert [request.text for request in connection.requests] == [text, text]

@@ -232,20 +232,26 @@ def _changes(instance: Any, writers: Sequence[Any]) -> tuple[list[Update], bool]
         if column.primary_key:
             continue
         before = previous.get(name, _MISSING)
-        if column.is_counter:
-            before = None if before is _MISSING else before
-            changed = not instance._is_persisted or column.changed(checked, before)
-        elif before is _MISSING and is_unread(instance, name, value):
-            before, changed = column.empty(), bool(checked)
-            previous[UNREAD][name] = checked
-        elif before is _MISSING:  # it was not read, so that None may delete something
-            before, changed = None, True
+        if before is _MISSING or column.is_counter:
+            before, changed = _change_of_unknown(instance, column, value, checked)
         else:
             changed = column.changed(checked, before)
         if changed:
             updates.extend(column.assignments(checked, before))
             static_only = static_only and column.static
     return updates, static_only
+
+
+def _change_of_unknown(instance: Any, column: Any, value: Any, checked: Any) -> tuple[Any, bool]:
+    """Return what is known of a counter, or of a column that was not read, and if it changed."""
+    name, previous = column.column_name, instance._previous or {}
+    if column.is_counter:
+        before = previous.get(name)
+        return before, not instance._is_persisted or column.changed(checked, before)
+    if is_unread(instance, name, value):
+        previous[UNREAD][name] = checked
+        return column.empty(), bool(checked)
+    return None, True  # None may delete something
 
 
 def is_repeatable(fragment: str, model: Any) -> bool:
