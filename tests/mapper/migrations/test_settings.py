@@ -72,6 +72,13 @@ def names(models: list[Any]) -> list[str]:
 
 
 @pytest.mark.usefixtures("modules")
+def test_models_that_are_named_by_two_options_are_all_there() -> None:
+    """Those of the first would be dropped, if they were forgotten, where models are all."""
+    found = settings("--models", "warehouse:User", "--models", "warehouse:Address", "--hosts", "a")
+    assert names(found.models) == ["User", "Address"]
+
+
+@pytest.mark.usefixtures("modules")
 def test_a_module_gives_the_models_that_are_defined_in_it() -> None:
     assert names(discover(["warehouse"])) == ["Address", "User", "UserByName"]
     assert names(discover(["parts"])) == ["User"], "of a module below it"

@@ -252,7 +252,9 @@ def _command(commands: Any, name: str, run: Any, text: str) -> argparse.Argument
         "--check", action="store_true", help="exit with status 2 if changes are pending"
     )
     where = parser.add_argument_group("where")
-    where.add_argument("--models", nargs="+", default=[], metavar="MODULE[:CLASS,...]")
+    where.add_argument(
+        "--models", nargs="+", action="extend", default=[], metavar="MODULE[:CLASS,...]"
+    )
     where.add_argument("--hosts", metavar="HOST,...", help="contact points")
     where.add_argument("--port", type=int)
     where.add_argument("--keyspace", help="of models that name none")
