@@ -127,3 +127,33 @@ def test_what_a_server_would_refuse_is_refused_before_anything_is_applied(
     session.execute("DROP INDEX dated_by_day")
     (step,) = migrations.apply([dated], renames={"dated.day": "on"}).done
     assert step.kind == "rename column"
+
+
+class BooksByTitle(MaterializedView):
+    __base_model__ = Book
+    __table_name__ = "books"
+    title = columns.Text(partition_key=True)
+    id = columns.Integer(primary_key=True)
+
+
+class BooksByNumber(MaterializedView):
+    __base_model__ = Book
+    __table_name__ = "books"
+    id = columns.Integer(partition_key=True)
+    title = columns.Text(primary_key=True)
+
+
+def test_a_plan_that_makes_anew_what_it_drops_is_found_when_it_is_applied_again() -> None:
+    plain = model("anew", v=columns.Text(custom_index=Index(name="anew_v", using=None)))
+    sai = model("anew", v=columns.Text(custom_index=Index(name="anew_v")))
+    migrations.apply([plain, BooksByTitle])
+    plan = migrations.plan([sai, BooksByNumber])
+    assert [step.kind for step in plan.steps] == [
+        "drop index",
+        "create index",
+        "drop view",
+        "create view",
+    ]
+    assert migrations.apply(plan, allow_destructive=True).done == plan.steps
+    assert migrations.apply(plan, allow_destructive=True).found == plan.steps
+    assert not migrations.plan([sai, BooksByNumber])

@@ -249,12 +249,20 @@ class _Run:
 
 
 def _taken_back(step: Step, steps: tuple[Step, ...]) -> bool:
-    """Whether a later step undoes the effect, as where an index is dropped and made anew."""
+    """Whether a later step undoes the effect, as where an index is dropped and made anew.
+
+    What is made in the place of something needs the step that drops that.
+    """
     wanted = step.effect
     return wanted is not None and any(
         later.number > step.number
-        and later.effect is not None
-        and (later.effect.kind, later.effect.owner, later.effect.name)
-        == (wanted.kind, wanted.owner, wanted.name)
+        and (
+            step.number in later.needs
+            or (
+                later.effect is not None
+                and (later.effect.kind, later.effect.owner, later.effect.name)
+                == (wanted.kind, wanted.owner, wanted.name)
+            )
+        )
         for later in steps
     )
