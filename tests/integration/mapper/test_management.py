@@ -92,6 +92,7 @@ class Everything(Model):
 def test_what_was_made_is_what_was_asked_for(session: Session, keyspace: str) -> None:
     management.sync_table(Everything)
     assert differences(Everything, keyspace) == []
+    session.cluster.refresh_schema_metadata()  # the change was made by another cluster
     found = session.cluster.metadata.keyspaces[keyspace].tables["EveryThing"]
     assert [column.name for column in found.primary_key] == ["Region", "day", "at", "number"]
     assert [column.is_reversed for column in found.clustering_key] == [True, False]
@@ -355,6 +356,7 @@ def test_keyspaces(session: Session) -> None:
     finally:
         management.drop_keyspace(simple)
         management.drop_keyspace(topology)
+    session.cluster.refresh_schema_metadata()  # the change was made by another cluster
     names = set(session.cluster.metadata.keyspaces)
     assert not {simple, topology} & names
     management.drop_keyspace(simple)
