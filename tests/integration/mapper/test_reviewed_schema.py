@@ -11,6 +11,7 @@ from cqlengine.errors import CQLEngineException
 from cqlengine.management import sync_table
 from cqlengine.models import Model
 from cqlengine.schema import Index, MaterializedView
+from tests.integration.driver.support import keyspace_of
 
 if TYPE_CHECKING:
     from cql_driver.cluster import Session
@@ -157,3 +158,14 @@ def test_a_plan_that_makes_anew_what_it_drops_is_found_when_it_is_applied_again(
     assert migrations.apply(plan, allow_destructive=True).done == plan.steps
     assert migrations.apply(plan, allow_destructive=True).found == plan.steps
     assert not migrations.plan([sai, BooksByNumber])
+
+
+def test_a_table_that_has_the_name_of_the_record_is_told_of(session: Session) -> None:
+    with keyspace_of(session, 1) as name:
+        thing = model("recorded", __keyspace__=name)
+        session.execute("CREATE TABLE cqlengine_migrations (scope text PRIMARY KEY)")
+        with pytest.raises(migrations.MigrationError, match="is no record of this version"):
+            migrations.apply([thing])
+        session.execute("DROP TABLE cqlengine_migrations")
+        (step,) = migrations.apply([thing]).done
+        assert step.kind == "create table"

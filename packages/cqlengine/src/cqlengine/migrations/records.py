@@ -18,10 +18,10 @@ from random import uniform
 from typing import Any
 
 from cql_protocol.enums import ConsistencyLevel
-from cql_protocol.errors import Timeout
+from cql_protocol.errors import InvalidRequest, Timeout
 from cql_protocol.identifiers import protect_name
 from cqlengine.migrations.driving import Agreement, Pause
-from cqlengine.migrations.errors import LeaseLost
+from cqlengine.migrations.errors import LeaseLost, MigrationError
 from cqlengine.query.requests import Request
 
 TYPE_CHECKING = False
@@ -146,6 +146,14 @@ def _settled(
         except Timeout:
             # At a time of its own, so that the same two do not meet again.
             yield Pause(uniform(0.5, 1.0) * min(0.1 * 2**number, 2.0))
+        except InvalidRequest as error:
+            if "undefined" not in str(error).lower() and "unknown" not in str(error).lower():
+                raise
+            raise MigrationError(
+                f"the table {RECORD_TABLE} of the keyspace is no record of this version of "
+                f"cqlengine ({error}): drop it, if nothing else uses it; what was applied is "
+                "seen by the schema itself"
+            ) from error
     return (yield request)
 
 
