@@ -350,3 +350,24 @@ def test_abstract_models_have_neither_rows_nor_a_table() -> None:
             make()
         with pytest.raises(ModelException, match="Timed is abstract"):
             timed.using(keyspace="ks").save()
+
+
+def test_two_models_with_one_discriminator_are_refused() -> None:
+    class Tree(Model):
+        id = columns.Integer(primary_key=True)
+        kind = columns.Text(discriminator_column=True)
+
+    class Oak(Tree):
+        __discriminator_value__ = "oak"
+
+    with pytest.raises(ModelDefinitionException, match="is that of Oak"):
+
+        class Elm(Tree):
+            __discriminator_value__ = "oak"
+
+    again = type(Oak)(
+        Oak.__name__,
+        (Tree,),
+        {"__discriminator_value__": "oak", "__qualname__": Oak.__qualname__},
+    )
+    assert Tree._discriminator_map == {"oak": again}

@@ -42,6 +42,13 @@ def register_discriminator(cls: ModelMetaClass) -> None:
     """Keep a model of a hierarchy by its discriminator value."""
     value = cls.__discriminator_value__  # type: ignore[attr-defined]
     if cls._is_polymorphic and value is not None and cls._polymorphic_base is not None:
+        known = cls._polymorphic_base._discriminator_map.get(value)
+        # The same class once more is one that was edited: in a notebook, or loaded anew.
+        if known is not None and known.__qualname__ != cls.__qualname__:
+            raise ModelDefinitionException(
+                f"{cls.__name__}: __discriminator_value__ = {value!r} is that of "
+                f"{known.__name__}: rows could not be told apart"
+            )
         cls._polymorphic_base._discriminator_map[value] = cls
 
 
