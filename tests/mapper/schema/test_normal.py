@@ -75,3 +75,24 @@ def test_conditions_have_no_order_and_no_needless_quotes() -> None:
     assert one == other
     assert len(one) == 3
     assert one != normal_conditions("id IS NOT NULL")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("(a > 5)", "a > 5"),
+        ("((a > 5)) AND (b < 3)", "b < 3 AND a > 5"),
+        ("(a > 5 AND (b < 3))", "a > 5 AND b < 3"),
+        ("((a, b) > (1, 2))", "(a,b) > (1,2)"),
+        ("(token(a) > 5)", "token(a) > 5"),
+        ("a = ')' AND (b = '(')", "a = ')' AND b = '('"),
+    ],
+)
+def test_parentheses_around_conditions_do_not_matter(one: str, other: str) -> None:
+    """Servers keep conditions without them; a view would be dropped and made anew for ever."""
+    assert normal_conditions(one) == normal_conditions(other)
+
+
+def test_parentheses_within_conditions_matter() -> None:
+    assert normal_conditions("a IN (1)") == {"a in ( 1 )"}
+    assert normal_conditions("(a, b) > (1, 2)") == {"( a , b ) > ( 1 , 2 )"}

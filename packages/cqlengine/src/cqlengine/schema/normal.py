@@ -176,4 +176,21 @@ def normal_conditions(text: str) -> frozenset[str]:
             found[-1].append(protect_name(unquoted(word)))
         else:
             found[-1].append(word if word[:1] == "'" else word.lower())
-    return frozenset(" ".join(words) for words in found if words)
+    bare = [_without_parentheses(words) for words in found]
+    return frozenset(" ".join(words) for words in bare if words)
+
+
+def _without_parentheses(words: list[str]) -> list[str]:
+    """Take off the parentheses around a condition, or the half of them that is on its side."""
+    while words:
+        depth, closed = 0, len(words)
+        for place, word in enumerate(words):
+            depth += (word == "(") - (word == ")")
+            if depth < 0:  # closes what another condition opens
+                return _without_parentheses(words[:place] + words[place + 1 :])
+            if depth == 0 and words[0] == "(":
+                closed = min(closed, place)
+        if words[0] != "(" or closed < len(words) - 1:
+            return words
+        words = words[1:] if closed == len(words) else words[1:-1]
+    return words
