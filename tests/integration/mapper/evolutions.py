@@ -126,10 +126,10 @@ _TWCS = {"class": "TimeWindowCompactionStrategy", "compaction_window_size": "2"}
 _STCS = {"class": "SizeTieredCompactionStrategy"}
 
 
-def _readings(**options: Any) -> Models:
+def _readings(table: str, **options: Any) -> Models:
     return [
         model(
-            "readings",
+            table,
             options,
             sensor=columns.Integer(partition_key=True),
             at=columns.DateTime(primary_key=True, clustering_order="DESC"),
@@ -150,15 +150,15 @@ EVOLUTIONS = (
     Evolution(
         "new clustering table with options",
         _nothing,
-        lambda: _readings(compaction=_TWCS, default_time_to_live=3600),
+        lambda: _readings("e2", compaction=_TWCS, default_time_to_live=3600),
         ["create table"],
         ["create table"],
         has=["CLUSTERING ORDER BY (at DESC)", "default_time_to_live = 3600"],
     ),
     Evolution(
         "change of options of a clustering table",
-        lambda: _readings(compaction=_TWCS, default_time_to_live=3600),
-        lambda: _readings(compaction=_STCS, default_time_to_live=60, comment="warm"),
+        lambda: _readings("e2_old", compaction=_TWCS, default_time_to_live=3600),
+        lambda: _readings("e2_old", compaction=_STCS, default_time_to_live=60, comment="warm"),
         ["change options"],
         ["change options"],
         has=["default_time_to_live = 60", "comment = 'warm'", "SizeTieredCompactionStrategy"],
