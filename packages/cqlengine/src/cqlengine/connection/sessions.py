@@ -10,6 +10,7 @@ from weakref import ref
 
 from cql_driver.cluster.profiles import EXEC_PROFILE_DEFAULT, NOT_SET
 from cql_driver.query import tuple_factory
+from cqlengine._generic import Generic, TypeVar
 from cqlengine.errors import CQLEngineException
 
 TYPE_CHECKING = False
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from cql_driver.query import BatchStatement, PreparedStatement
     from cqlengine.query.requests import Request
 
+    Awaited = Awaitable[AsyncResultSet]
+
 __all__ = [
     "AwaitedSession",
     "BlockingSession",
@@ -33,6 +36,8 @@ __all__ = [
     "BorrowedBlockingSession",
     "UsedSession",
 ]
+
+_R = TypeVar("_R")
 
 MOST_STATEMENTS = 4096
 """Prepared statements that are kept for a session; the oldest one makes room."""
@@ -47,7 +52,7 @@ def _names_keyspace(text: str) -> bool:
     return False
 
 
-class UsedSession:
+class UsedSession(Generic[_R]):
     """A session with what the mapper keeps for it.
 
     `consistency` is that of requests which have none of their own, None for the profile's.
@@ -132,16 +137,8 @@ class UsedSession:
         batch.is_idempotent = request.is_idempotent
         return batch
 
-
-class BlockingSession(UsedSession):
-    """A `Session`, through which the caller waits."""
-
-    __slots__ = ()
-
-    session: Session
-
-    def execute(self, request: Request) -> ResultSet:
-        """Run a request; return its first page, with rows as tuples."""
+    def execute(self, request: Request) -> _R:
+        """Run a request; return its first page, with rows as tuples, or what that is awaited by."""
         text = request.text
         statement = (self._idempotent if request.is_idempotent else self._others).get(text)
         if statement is None or request.fetch_size is not NOT_SET:
@@ -155,7 +152,22 @@ class BlockingSession(UsedSession):
         if level is not None:
             profile = self._leveled(profile, level)
         profile = profile.with_row_factory(tuple_factory)
-        return session.execute(statement, request.values, request.timeout, False, None, profile)
+        result: _R = session.execute(
+            statement, request.values, request.timeout, False, None, profile
+        )
+        return result
+
+    def _execute_any(self, request: Request) -> _R:
+        """Run a request that is not as nearly all are."""
+        raise NotImplementedError
+
+
+class BlockingSession(UsedSession["ResultSet"]):
+    """A `Session`, through which the caller waits."""
+
+    __slots__ = ()
+
+    session: Session
 
     def _execute_any(self, request: Request) -> ResultSet:
         session = self.session
@@ -176,7 +188,7 @@ class BlockingSession(UsedSession):
         return known or self.keep(text, is_idempotent, session.prepare(text))
 
 
-class AwaitedSession(UsedSession):
+class AwaitedSession(UsedSession["Awaited"]):
     """An `AsyncSession`, through which tasks of its event loop wait."""
 
     __slots__ = ("closing",)
@@ -184,22 +196,6 @@ class AwaitedSession(UsedSession):
     session: AsyncSession
     closing: Any
     """What ends the cluster that was opened for the session, where it is the mapper's own."""
-
-    def execute(self, request: Request) -> Awaitable[AsyncResultSet]:
-        """Run a request; await its first page, with rows as tuples."""
-        text = request.text
-        statement = (self._idempotent if request.is_idempotent else self._others).get(text)
-        if statement is None or request.fetch_size is not NOT_SET:
-            return self._execute_any(request)
-        session = self.session
-        level = request.consistency
-        if level is None:
-            level = self.consistency
-        profile = session.profile(EXEC_PROFILE_DEFAULT)
-        if level is not None:
-            profile = self._leveled(profile, level)
-        profile = profile.with_row_factory(tuple_factory)
-        return session.execute(statement, request.values, request.timeout, False, None, profile)
 
     async def _execute_any(self, request: Request) -> AsyncResultSet:
         session = self.session

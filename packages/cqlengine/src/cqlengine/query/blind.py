@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cqlengine.errors import (
-    IfExistsWithCounterColumn,
     PolymorphicModelException,
     QueryException,
     ValidationError,
@@ -13,6 +12,7 @@ from cqlengine.query.options import microseconds
 from cqlengine.query.writes import (
     conditions_are_static,
     is_repeatable,
+    refuse_counters,
     send,
     send_delete,
     send_update,
@@ -50,10 +50,7 @@ def update_rows(
         return
     if options.if_not_exists:
         raise QueryException("if_not_exists() is for create(): update() takes if_exists() or iff()")
-    if options.if_exists and model._has_counter:
-        raise IfExistsWithCounterColumn(
-            f"{model.__name__} has counters, which cannot be written with IF EXISTS"
-        )
+    refuse_counters(model, options, "written")
     updates: list[Update] = []
     static_only = True
     for lookup, value in values.items():
@@ -150,10 +147,7 @@ def delete_rows(model: Any, selection: Selection, options: WriteOptions) -> Step
     """Run one DELETE of the rows that the conditions name."""
     if options.ttl is not None or options.if_not_exists:
         raise QueryException("a DELETE has neither a TTL nor IF NOT EXISTS")
-    if options.if_exists and model._has_counter:
-        raise IfExistsWithCounterColumn(
-            f"{model.__name__} has counters, which cannot be deleted with IF EXISTS"
-        )
+    refuse_counters(model, options, "deleted")
     where, values = _where(model, selection, model._partition_keys, "delete()", whole=False)
     yield from send_delete(model, options, where, values)
 

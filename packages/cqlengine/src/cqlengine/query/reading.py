@@ -30,16 +30,11 @@ def reader_of(model: Any, names: tuple[str, ...]) -> Callable[[Iterable[Any]], l
 
 def make_reader(model: Any, names: Sequence[str]) -> Callable[[Iterable[Any]], list[Any]]:
     """Return a function of rows, tuples in the order of `names`, that makes their instances."""
-    return _plain_reader(model, tuple(names))
-
-
-def _plain_reader(model: Any, names: tuple[str, ...]) -> Callable[[Iterable[Any]], list[Any]]:
-    """Return the reader of rows that all become instances of this model."""
     columns = [model._columns[name] for name in names]
     loads = [column.loads for column in columns]
     copies = [column.snapshot if column.is_mutable else None for column in columns]
     make = _make_reader(
-        names,
+        tuple(names),
         tuple(at for at, load in enumerate(loads) if load is not None),
         tuple(at for at, copy in enumerate(copies) if copy is not None),
     )

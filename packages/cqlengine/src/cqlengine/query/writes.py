@@ -165,6 +165,14 @@ def refuse_missing(column: Any) -> None:
     raise ValidationError(f"{column.column_name}: a value is needed, {why}")
 
 
+def refuse_counters(model: Any, options: WriteOptions, verb: str) -> None:
+    """Raise for IF EXISTS on a table of counters; `verb` is what was to be done with it."""
+    if options.if_exists and model._has_counter:
+        raise IfExistsWithCounterColumn(
+            f"{model.__name__} has counters, which cannot be {verb} with IF EXISTS"
+        )
+
+
 # --- UPDATE --------------------------------------------------------------------------------------
 
 
@@ -188,10 +196,7 @@ def _refuse_changed_key(model: Any) -> None:
 
 def _update(instance: Any, options: WriteOptions) -> Steps[None]:
     model = type(instance)
-    if options.if_exists and model._has_counter:
-        raise IfExistsWithCounterColumn(
-            f"{model.__name__} has counters, which cannot be written with IF EXISTS"
-        )
+    refuse_counters(model, options, "written")
     if model._has_validate:
         instance.validate()  # else values are checked while the statement is made
     updates, static_only = _changes(instance, plan_of(model).writers)
@@ -333,10 +338,7 @@ def delete(instance: Any, options: WriteOptions) -> Steps[None]:
     Clustering columns without a value are left out, so that all rows below those given go.
     """
     model = type(instance)
-    if options.if_exists and model._has_counter:
-        raise IfExistsWithCounterColumn(
-            f"{model.__name__} has counters, which cannot be deleted with IF EXISTS"
-        )
+    refuse_counters(model, options, "deleted")
     if options.ttl is not None or options.if_not_exists:
         raise QueryException("a DELETE has neither a TTL nor IF NOT EXISTS")
     own = model.__discriminator_value__
